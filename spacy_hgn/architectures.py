@@ -1,0 +1,124 @@
+"""The registered builders: Hero → Gang → fusion → tag probabilities."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spacy.tokens import Doc, Span
+from spacy_transformers.data_classes import FullTransformerBatch
+from spacy_transformers.layers import split_trf_batch, trfs2arrays
+from thinc.api import Dropout, Model, chain
+from thinc.types import Floats2d, Ragged
+
+from .layers.hero import Hero
+from .layers.hero_gang import check_windows, hero_gang
+from .layers.tag_scores import tag_scores
+
+Tok2Vec = Model[list[Doc], list[Floats2d]]
+
+
+def build_hero_gang_tagger(
+    tok2vec: Tok2Vec,
+    windows: Sequence[int] = (5, 7, 9),
+    recurrence: str = "lstm",
+    fusion: str = "mlp",
+    dropout: float = 0.1,
+    nO: int | None = None,
+) -> Tok2Vec:
+    """Build a tagger whose tokens see the Hero and the Gang (paper, section 2).
+
+    The model reads Docs and returns one array of tag probabilities a Doc.
+    *Shape:* (tokens, nO), each row a softmax.
+
+    tok2vec: the Hero, any layer from Docs to token vectors; usually a TransformerListener.
+    windows: odd widths of the windows around a token, each once; [] is the plain
+        Transformer, without Gang and fusion.
+    recurrence: the unit that reads a window: lstm, gru, rnn, cnn or mlp.
+    fusion: how windows and Hero become one vector: mlp, dot, concat or add.
+    dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
+        ``training.dropout`` under ``spacy train``, sets another.
+    nO: the number of tags, set by the component.
+    Raises ValueError for values that are none of these.
+    """
+    fused = build_hero_gang_tok2vec(tok2vec, windows, recurrence, fusion, dropout)
+    output = tag_scores(nO)
+    model: Tok2Vec = chain(fused, output)
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output)
+    return model
+
+
+def build_hero_gang_tok2vec(
+    tok2vec: Tok2Vec,
+    windows: Sequence[int] = (5, 7, 9),
+    recurrence: str = "lstm",
+    fusion: str = "mlp",
+    dropout: float = 0.1,
+) -> Tok2Vec:
+    """Build the fused vectors as a tok2vec for any component (``spancat``, ``textcat`` ...).
+
+    The model reads Docs and returns one array a Doc. *Shape:* (tokens, width).
+    The arguments are those of ``build_hero_gang_tagger``.
+    """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout: expected a rate from 0 up to, not including, 1; got {dropout}.")
+    if not check_windows(windows):
+        return chain(tok2vec, Dropout(dropout))
+    return chain(tok2vec, Dropout(dropout), hero_gang(windows, recurrence, fusion))
+
+
+def build_transformer_model(
+    name: str,
+    get_spans: Callable[[list[Doc]], list[list[Span]]],
+    tokenizer_config: dict[str, Any] = {},
+    transformer_config: dict[str, Any] = {},
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = {},
+    precision: str = "auto",
+) -> Model[list[Doc], FullTransformerBatch]:
+    """Build the Hero: ``spacy-transformers.TransformerModel.v3`` with exact alignment.
+
+    name: a model on the Hugging Face hub, or a local folder.
+    get_spans: cuts Docs into spans, which may overlap; longer ones are cut further.
+    tokenizer_config, transformer_config: settings for the tokenizer and the configuration.
+    mixed_precision, grad_scaler_config: as in spacy-transformers, for training on a GPU.
+    precision: "float32", "bfloat16", or "auto", which predicts in bfloat16 where the
+        processor has instructions for it.
+    """
+    return Hero(
+        name,
+        get_spans,
+        tokenizer_config=tokenizer_config,
+        transformer_config=transformer_config,
+        mixed_precision=mixed_precision,
+        grad_scaler_config=grad_scaler_config,
+        precision=precision,
+    )
+
+
+def build_tok2vec_transformer(
+    name: str,
+    get_spans: Callable[[list[Doc]], list[list[Span]]],
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    tokenizer_config: dict[str, Any] = {},
+    transformer_config: dict[str, Any] = {},
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = {},
+    precision: str = "auto",
+) -> Tok2Vec:
+    """Build the Hero inside of a component, not shared with others.
+
+    This is what ``nlp.replace_listeners`` puts in the place of a listener. Arguments as in
+    ``build_transformer_model``; pooling and grad_factor as in the listener.
+    """
+    hero = build_transformer_model(
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        mixed_precision,
+        grad_scaler_config,
+        precision,
+    )
+    # Nested as the listener is, so that either's weights fit the other.
+    return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))

@@ -1,0 +1,7 @@
+"""The command line: ``python -m spacy hgn ...``, one file a subcommand."""
+
+from spacy.cli._util import app
+from typer import Typer
+
+hgn_cli = Typer(name="hgn", help="Hero-Gang Neural model: corpora and pages.", no_args_is_help=True)
+app.add_typer(hgn_cli)

@@ -1,0 +1,93 @@
+"""Fusion: how the Gang's windows and the Hero's vector become one (paper, section 2.3).
+
+Every fusion reads ``z``, the Hero's vectors of *shape* (tokens, width), and ``h``, the
+Gang's, of *shape* (tokens, windows, width), and returns the fused vectors ``s``. The
+factor ``1 / sqrt(d)`` is in the authors' programme, not in equations 5 and 6.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class MlpAttention(nn.Module):
+    """Multi-window attention whose query is a linear map of all members (equation 5).
+
+    ``K_i = [h_i^1 ... h_i^M, z_i]``, ``m_i = W concat(K_i) + b``,
+    ``s_i = softmax(m_i K_i^T / sqrt(d)) K_i``.
+    """
+
+    def __init__(self, width: int, windows: int) -> None:
+        super().__init__()
+        self.width_out = width
+        self.query = nn.Linear((windows + 1) * width, width)
+
+    def forward(self, z: Tensor, h: Tensor) -> Tensor:
+        """Returns: *Shape:* (tokens, width)."""
+        members = _members(z, h)
+        return _attend(self.query(members.flatten(1)), members)
+
+
+class DotAttention(nn.Module):
+    """Multi-window attention whose query is the Hero's own vector (equation 6).
+
+    ``u_i = softmax(z_i H_i^T / sqrt(d)) H_i`` over the Gang alone, ``s_i = z_i + u_i``.
+    """
+
+    def __init__(self, width: int, windows: int) -> None:
+        super().__init__()
+        self.width_out = width
+
+    def forward(self, z: Tensor, h: Tensor) -> Tensor:
+        """Returns: *Shape:* (tokens, width)."""
+        return z + _attend(z, h)
+
+
+class Concat(nn.Module):
+    """All members side by side: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
+
+    def __init__(self, width: int, windows: int) -> None:
+        super().__init__()
+        self.width_out = (windows + 1) * width
+
+    def forward(self, z: Tensor, h: Tensor) -> Tensor:
+        """Returns: *Shape:* (tokens, (windows + 1) * width)."""
+        return _members(z, h).flatten(1)
+
+
+class Add(nn.Module):
+    """The sum of all members: ``s_i = z_i + sum_j h_i^j``."""
+
+    def __init__(self, width: int, windows: int) -> None:
+        super().__init__()
+        self.width_out = width
+
+    def forward(self, z: Tensor, h: Tensor) -> Tensor:
+        """Returns: *Shape:* (tokens, width)."""
+        return z + h.sum(dim=1)
+
+
+def _members(z: Tensor, h: Tensor) -> Tensor:
+    """K: the Gang's vectors, then the Hero's. *Shape:* (tokens, windows + 1, width)"""
+    return torch.cat([h, z.unsqueeze(1)], dim=1)
+
+
+def _attend(query: Tensor, keys: Tensor) -> Tensor:
+    """Scaled dot-product attention of one query a token over that token's keys.
+
+    query: *Shape:* (tokens, width). keys: *Shape:* (tokens, members, width).
+    Returns: *Shape:* (tokens, width).
+    """
+    scores = (keys @ query.unsqueeze(2)).squeeze(2) / math.sqrt(query.shape[1])
+    weights = torch.softmax(scores, dim=1)
+    return (weights.unsqueeze(1) @ keys).squeeze(1)
+
+
+FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {
+    "mlp": MlpAttention,
+    "dot": DotAttention,
+    "concat": Concat,
+    "add": Add,
+}

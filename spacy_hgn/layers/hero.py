@@ -1,0 +1,172 @@
+"""The Hero: spacy-transformers' Transformer with exact alignment of pieces and tokens."""
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spacy.tokens import Doc, Span
+from spacy_transformers.data_classes import FullTransformerBatch
+from spacy_transformers.layers._util import replace_listener
+from spacy_transformers.layers.transformer_model import TransformerModel, set_pytorch_transformer
+from thinc.api import Model
+from thinc.layers.pytorchwrapper import forward as forward_torch
+
+from .alignment import DocAlignment, align_doc, to_ragged
+from .hero_batch import HeroBatch, join_alignments
+from .hero_files import load_hero
+from .hero_shim import HeroShim, convert_inputs, convert_outputs
+from .pieces import PieceSpan, encode_spans, pad_batch
+from .seal import seal, unseal
+
+logger = logging.getLogger("spacy_hgn")
+
+SpanGetter = Callable[[list[Doc]], list[list[Span]]]
+
+
+class Hero(TransformerModel):
+    """A pretrained Transformer encoder whose vectors belong to exactly one token.
+
+    It differs from spacy-transformers' model in these ways: a token is given its own pieces
+    and never a neighbour's; where spans overlap, its pieces come from the span in which it
+    stands furthest from a cut; a span with more pieces than the Hero holds is cut further;
+    sequences are padded on the right; there is no pooler; weights are safetensors.
+    """
+
+    def __init__(self, name: str, get_spans: SpanGetter, **settings: Any) -> None:
+        """settings: those of ``HeroShim``."""
+        encoder: Model = Model(
+            "hf-pytorch",
+            forward_torch,
+            attrs={"convert_inputs": convert_inputs, "convert_outputs": convert_outputs},
+            shims=[HeroShim(**settings)],
+            dims={"nI": None, "nO": None},
+        )
+        Model.__init__(
+            self,
+            "transformer",
+            forward,
+            init=init,
+            layers=[encoder],
+            dims={"nO": None},
+            attrs={
+                "get_spans": get_spans,
+                "name": name,
+                "set_transformer": set_pytorch_transformer,
+                "has_transformer": False,
+                "replace_listener": replace_listener,
+                "replace_listener_cfg": replace_listener_cfg,
+            },
+        )
+        self.logged: set[str] = set()
+
+    @property
+    def shim(self) -> HeroShim:
+        return self.layers[0].shims[0]  # type: ignore[return-value]
+
+    def copy(self) -> "Hero":
+        """Copy the model with all of its settings and weights."""
+        copied = Hero(self.attrs["name"], self.attrs["get_spans"], **self.shim.settings)
+        copied.layers[0].shims[0] = self.shim.copy()
+        copied._dims = copy.deepcopy(self._dims)
+        copied._attrs = dict(self._attrs)
+        return copied
+
+    def to_bytes(self) -> bytes:
+        """Serialize the model, under a checksum."""
+        return seal(super().to_bytes())
+
+    def from_bytes(self, bytes_data: bytes) -> "Hero":
+        """Load the model. Raises ValueError where the data were cut short or changed."""
+        super().from_bytes(unseal(bytes_data, "transformer model"))
+        return self
+
+
+def init(model: Hero, X: list[Doc] | None = None, Y: Any = None) -> None:
+    if not model.attrs["has_transformer"]:
+        settings = model.shim.settings
+        name = model.attrs["name"]
+        hero = load_hero(name, settings["tokenizer_config"], settings["transformer_config"])
+        model.attrs["set_transformer"](model, hero)
+
+
+def forward(
+    model: Hero, docs: list[Doc], is_train: bool
+) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
+    parts = _encode_docs(model, docs)
+    rows = [part for doc_parts in parts for part in doc_parts]
+    if not rows:
+        return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
+    alignments = [
+        align_doc(doc, [p.span for p in doc_parts], [p.token_pieces for p in doc_parts])
+        for doc, doc_parts in zip(docs, parts)
+    ]
+    _log_losses(model, docs, rows, alignments)
+    any_blank = any(not pieces for alignment in alignments for _, pieces in alignment)
+    width = max(len(row.ids) for row in rows) + any_blank
+    doc_aligns = [
+        to_ragged(alignment, width, blank=len(doc_parts[0].ids) if doc_parts else 0)
+        for alignment, doc_parts in zip(alignments, parts)
+    ]
+    pieces = pad_batch(model.tokenizer, rows, width)
+    output, backprop_encoder = model.layers[0](pieces, is_train)
+    batch = HeroBatch(
+        spans=[[part.span for part in doc_parts] for doc_parts in parts],
+        wordpieces=pieces,
+        model_output=output,
+        align=join_alignments(doc_aligns, [len(doc_parts) for doc_parts in parts], width),
+        doc_aligns=doc_aligns,
+    )
+
+    def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
+        backprop_encoder(d_batch.model_output)
+        return docs
+
+    return batch, backprop
+
+
+def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
+    """Each Doc's spans as sequences that the Hero can hold."""
+    nested = [[span for span in spans if len(span)] for spans in model.attrs["get_spans"](docs)]
+    for doc, spans in zip(docs, nested):
+        if len(doc) and not spans:
+            raise ValueError(
+                f"get_spans returned no span for a Doc of {len(doc)} tokens: {doc.text[:50]!r}. "
+                "Expected spans that cover the text."
+            )
+    flat = [span for spans in nested for span in spans]
+    encoded = iter(encode_spans(model.tokenizer, flat, model.shim.max_pieces) if flat else [])
+    return [[part for _ in spans for part in next(encoded)] for spans in nested]
+
+
+def _log_losses(
+    model: Hero, docs: Sequence[Doc], rows: Sequence[PieceSpan], alignments: list[DocAlignment]
+) -> None:
+    """Say once a model what the Hero can't represent; white space has no pieces by nature."""
+    truncated = sum(row.truncated for row in rows)
+    blank = sum(
+        not pieces and not token.is_space
+        for doc, alignment in zip(docs, alignments)
+        for token, (_, pieces) in zip(doc, alignment)
+    )
+    report = {
+        f"token(s) have more word pieces than the Hero holds ({model.shim.max_pieces}) and are "
+        "represented by their first ones.": truncated,
+        "token(s) have no word piece (zero-width or control characters, or left out by "
+        "get_spans) and are represented by zeros.": blank,
+    }
+    for message, count in report.items():
+        if count and message not in model.logged:
+            model.logged.add(message)
+            logger.warning("%d %s Said once; later ones are not repeated.", count, message)
+
+
+def replace_listener_cfg(
+    hero_config: dict[str, Any], listener_config: dict[str, Any]
+) -> dict[str, Any]:
+    """The config of a Hero inside of a component, in place of a listener to it."""
+    config = {**hero_config, "@architectures": "spacy-hgn.Tok2VecTransformer.v1"}
+    for key in ("pooling", "grad_factor"):
+        if key in listener_config:
+            config[key] = listener_config[key]
+    return config

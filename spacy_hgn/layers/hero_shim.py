@@ -1,0 +1,90 @@
+"""The shim that holds the Hero's torch module and tokenizer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import srsly
+from spacy_transformers.data_classes import HFObjects, WordpieceBatch
+from spacy_transformers.layers.hf_shim import HFShim
+from thinc.api import Model, xp2torch
+from thinc.types import ArgsKwargs
+from transformers.file_utils import ModelOutput
+
+from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
+from .precision import check_precision
+from .torch_shim import TorchShim
+
+
+class HeroShim(TorchShim, HFShim):
+    """spacy-transformers' shim, with a precision of its own and weights without pickle."""
+
+    def __init__(
+        self,
+        *,
+        tokenizer_config: dict[str, Any],
+        transformer_config: dict[str, Any],
+        mixed_precision: bool,
+        grad_scaler_config: dict[str, Any],
+        precision: str,
+    ) -> None:
+        self.settings = {
+            "tokenizer_config": dict(tokenizer_config),
+            "transformer_config": dict(transformer_config),
+            "mixed_precision": mixed_precision,
+            "grad_scaler_config": dict(grad_scaler_config),
+            "precision": check_precision(precision),
+        }
+        self.precision = precision
+        hero = HFObjects(None, None, None, dict(tokenizer_config), dict(transformer_config))
+        HFShim.__init__(
+            self,
+            hero,
+            mixed_precision=mixed_precision,
+            grad_scaler_config=dict(grad_scaler_config),
+        )
+
+    @property
+    def max_pieces(self) -> int:
+        """The longest sequence, special pieces included, that the Hero can hold."""
+        return piece_limit(self._hfmodel)
+
+    def to_bytes(self) -> bytes:
+        hero = hero_to_bytes(self._hfmodel) if self._hfmodel.transformer is not None else b""
+        return srsly.msgpack_dumps({"hero": hero})
+
+    def from_bytes(self, bytes_data: bytes) -> "HeroShim":
+        hero = srsly.msgpack_loads(bytes_data)["hero"]
+        if hero:
+            self._hfmodel = hero_from_bytes(hero)
+            self._model = self._hfmodel.transformer
+        return self
+
+
+def convert_inputs(
+    model: Model, pieces: WordpieceBatch, is_train: bool
+) -> tuple[ArgsKwargs, Callable]:
+    """Word pieces as the keyword arguments of the torch module."""
+    device = model.shims[0].device
+    kwargs = {
+        "input_ids": xp2torch(pieces.input_ids, device=device),  # type: ignore[arg-type]
+        "attention_mask": xp2torch(pieces.attention_mask, device=device),
+    }
+    if pieces.token_type_ids is not None:
+        kwargs["token_type_ids"] = xp2torch(pieces.token_type_ids, device=device)  # type: ignore[arg-type]
+    return ArgsKwargs(args=(), kwargs=kwargs), lambda d_inputs: []
+
+
+def convert_outputs(
+    model: Model, inputs_outputs: tuple[WordpieceBatch, ModelOutput], is_train: bool
+) -> tuple[ModelOutput, Callable]:
+    """The last hidden states in float32, zero where there is padding."""
+    pieces, output = inputs_outputs
+    hidden = output.last_hidden_state
+    mask = xp2torch(pieces.attention_mask, device=hidden.device)
+    output.last_hidden_state = hidden.float() * mask.unsqueeze(-1)
+
+    def backprop(d_output: ModelOutput) -> ArgsKwargs:
+        grads = {"grad_tensors": tuple(d_output.values())}
+        return ArgsKwargs(args=((output.last_hidden_state,),), kwargs=grads)
+
+    return output, backprop

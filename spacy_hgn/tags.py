@@ -1,0 +1,126 @@
+"""Entity types ↔ tags: the schemes, their rules, and gold tags from Examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy
+from spacy.training import Example
+
+SCHEMES = {"bio": "BI", "biluo": "BILU"}
+"""Prefixes of each tag scheme, besides O."""
+
+MISSING = -1
+"""Stands for a tag that the gold annotation doesn't tell."""
+
+
+@dataclass(frozen=True)
+class TagSet:
+    """The tags of some entity types under a scheme: O first, then each type's prefixes.
+
+    scheme: "bio" (IOB2) or "biluo". labels: the entity types, in the order of their tags.
+    Raises ValueError for an unknown scheme.
+    """
+
+    scheme: str
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise ValueError(
+                f"Unknown tag_scheme: expected one of {', '.join(SCHEMES)}, got {self.scheme!r}."
+            )
+
+    @property
+    def prefixes(self) -> str:
+        """The scheme's prefixes in the order of the tags."""
+        return SCHEMES[self.scheme]
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """The names of all tags: ``["O", "B-PERSON", "I-PERSON", ...]``."""
+        return ["O", *(f"{p}-{label}" for label in self.labels for p in self.prefixes)]
+
+    def __len__(self) -> int:
+        return 1 + len(self.labels) * len(self.prefixes)
+
+    @cached_property
+    def label_of(self) -> numpy.ndarray:
+        """For each tag the index of its label, -1 for O. *Shape:* (tags,)"""
+        return numpy.repeat(numpy.arange(len(self.labels) + 1) - 1, self._repeats)
+
+    @cached_property
+    def begins(self) -> numpy.ndarray:
+        """Tags that begin an entity: B, U. *Shape:* (tags,)"""
+        return self._has_prefix("BU")
+
+    @cached_property
+    def continues(self) -> numpy.ndarray:
+        """Tags that continue an entity: I, L. *Shape:* (tags,)"""
+        return self._has_prefix("IL")
+
+    @cached_property
+    def stays_open(self) -> numpy.ndarray:
+        """Tags after which the entity must go on: biluo's B and I. *Shape:* (tags,)"""
+        return self._has_prefix("BI" if self.scheme == "biluo" else "")
+
+    @cached_property
+    def closed(self) -> numpy.ndarray:
+        """Tags after which no entity can go on: O, and biluo's L and U. *Shape:* (tags,)"""
+        return ~(self.begins | self.continues) | self._has_prefix("LU")
+
+    @cached_property
+    def can_follow(self) -> numpy.ndarray:
+        """Whether tag ``b`` may stand after tag ``a``. *Shape:* (tags, tags), [a, b]"""
+        same_label = self.label_of[:, None] == self.label_of[None, :]
+        goes_on = self.continues[None, :]
+        may_go_on = same_label & ~self.closed[:, None]
+        return numpy.where(goes_on, may_go_on, ~self.stays_open[:, None])
+
+    def from_biluo(self, tags: Sequence[str | None]) -> numpy.ndarray:
+        """Indices of BILUO tags as spaCy's Examples give them. *Shape:* (len(tags),)
+
+        None, and types that aren't among the labels, become ``MISSING``.
+        """
+        return numpy.array([self._index_of_biluo.get(tag, MISSING) for tag in tags], dtype="int64")
+
+    @cached_property
+    def _index_of_biluo(self) -> dict[str | None, int]:
+        as_prefix = {p: p for p in "BILU"} if self.scheme == "biluo" else dict(zip("BILU", "BIIB"))
+        index = {tag: i for i, tag in enumerate(self.tags)}
+        biluo = {f"{p}-{label}": f"{as_prefix[p]}-{label}" for label in self.labels for p in "BILU"}
+        return {"O": 0, **{tag: index[own] for tag, own in biluo.items()}}
+
+    @property
+    def _repeats(self) -> list[int]:
+        return [1] + [len(self.prefixes)] * len(self.labels)
+
+    def _has_prefix(self, prefixes: str) -> numpy.ndarray:
+        per_label = [p in prefixes for p in self.prefixes]
+        return numpy.array([False, *per_label * len(self.labels)])
+
+
+def check_label(label: str) -> str:
+    """Return the label, or raise ValueError unless tags can carry it."""
+    if not isinstance(label, str):
+        raise ValueError(f"Expected a label that is a string, got {label!r}.")
+    if not label or label != label.strip() or not label.isprintable():
+        raise ValueError(
+            f"Tags can't carry the label {label!r}: expected at least one character, no white "
+            "space at its ends, and no line breaks, tabs or other control characters."
+        )
+    return label
+
+
+def gold_tags(example: Example, tag_set: TagSet) -> numpy.ndarray:
+    """The tag of each token of the predicted Doc. *Shape:* (tokens,)
+
+    Tokens without annotation, or whose entity doesn't fit the tokens, are ``MISSING``; so
+    are entities that begin or end in white space, which no prediction may do.
+    """
+    tags: list[str | None] = list(example.get_aligned_ner())
+    for i, token in enumerate(example.predicted):
+        tag = tags[i]
+        if token.is_space and tag is not None and tag[0] in "BLU":
+            tags[i] = None
+    return tag_set.from_biluo(tags)
