@@ -27,7 +27,7 @@ from thinc.types import Floats2d
 
 from .decoding import DECODERS, borders_of, decode
 from .layers.seal import seal, unseal
-from .layers.tag_scores import resize_tags
+from .layers.tag_scores import is_initialized, resize_tags
 from .tags import TagSet, check_label, gold_tags
 
 logger = logging.getLogger("spacy_hgn")
@@ -266,7 +266,7 @@ class HgnNer(TrainablePipe):
 
     @property
     def _is_initialized(self) -> bool:
-        return self.model.get_ref("output_layer").layers[0].has_param("W") is True
+        return is_initialized(self.model.get_ref("output_layer"))
 
     def _cfg_to_bytes(self) -> bytes:
         cfg = {"tag_scheme": self.tag_set.scheme, "labels": list(self.labels)}

@@ -32,8 +32,10 @@ def align_by_offsets(span: Span, text: str, offsets: Iterable[tuple[int, int]]) 
         if stripped:
             start += covered.index(stripped)
             end = start + len(stripped)
-        if start < end and owner[end - 1] >= 0:
-            for i in range(max(owner[start], 0), owner[end - 1] + 1):
+        owners = owner[start:end]
+        owners = owners[owners >= 0]
+        if len(owners):
+            for i in range(owners[0], owners[-1] + 1):
                 token_pieces[i].append(piece)
     return token_pieces
 

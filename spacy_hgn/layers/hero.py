@@ -143,7 +143,13 @@ def _log_losses(
     model: Hero, docs: Sequence[Doc], rows: Sequence[PieceSpan], alignments: list[DocAlignment]
 ) -> None:
     """Say once a model what the Hero can't represent; white space has no pieces by nature."""
-    truncated = sum(row.truncated for row in rows)
+    truncated = len(
+        {
+            (id(row.span.doc), row.span.start)
+            for row in rows
+            if row.truncated and not row.span[0].is_space
+        }
+    )
     blank = sum(
         not pieces and not token.is_space
         for doc, alignment in zip(docs, alignments)

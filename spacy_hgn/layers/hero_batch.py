@@ -11,6 +11,10 @@ from thinc.types import Ragged
 from transformers.file_utils import ModelOutput
 
 
+# The outputs with a row for each sequence; XLNet's "mems" and decoders' caches have none.
+ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")
+
+
 @dataclass
 class HeroBatch(FullTransformerBatch):
     """spacy-transformers' batch, split by an alignment of each Doc.
@@ -24,7 +28,11 @@ class HeroBatch(FullTransformerBatch):
 
     def split_by_doc(self) -> list[TransformerData]:
         """One TransformerData a Doc; an empty one for a Doc without tokens."""
-        outputs = {name: _to_arrays(value) for name, value in self.model_output.items()}
+        outputs = {
+            name: _to_arrays(value)
+            for name, value in self.model_output.items()
+            if name in ROW_OUTPUTS
+        }
         datas = []
         start = 0
         for spans, align in zip(self.spans, self.doc_aligns):
@@ -49,7 +57,9 @@ def join_alignments(doc_aligns: list[Ragged], row_counts: list[int], row_width: 
 
 
 def _to_arrays(value: Any) -> Any:
-    return torch2xp(value) if isinstance(value, torch.Tensor) else [torch2xp(v) for v in value]
+    if isinstance(value, torch.Tensor):
+        return torch2xp(value.float())  # NumPy has no bfloat16
+    return [torch2xp(v.float()) for v in value]
 
 
 def _take_rows(value: Any, rows: slice) -> Any:

@@ -95,4 +95,5 @@ def _prepare(tokenizer: Any, transformer: Any) -> HFObjects:
 def _tokenizer_files(tokenizer: Any) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+        paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        return {path.name: path.read_bytes() for path in paths}

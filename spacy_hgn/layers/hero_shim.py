@@ -8,6 +8,7 @@ from spacy_transformers.data_classes import HFObjects, WordpieceBatch
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Model, xp2torch
 from thinc.types import ArgsKwargs
+from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
 from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
@@ -17,6 +18,8 @@ from .torch_shim import TorchShim
 
 class HeroShim(TorchShim, HFShim):
     """spacy-transformers' shim, with a precision of its own and weights without pickle."""
+
+    part = "hero"
 
     def __init__(
         self,
@@ -63,14 +66,19 @@ class HeroShim(TorchShim, HFShim):
 def convert_inputs(
     model: Model, pieces: WordpieceBatch, is_train: bool
 ) -> tuple[ArgsKwargs, Callable]:
-    """Word pieces as the keyword arguments of the torch module."""
+    """Word pieces as the keyword arguments of the torch module.
+
+    Places that no sequence reaches stay out: there may be one more than the Hero holds.
+    """
     device = model.shims[0].device
+    longest = max(pieces.lengths)
     kwargs = {
-        "input_ids": xp2torch(pieces.input_ids, device=device),  # type: ignore[arg-type]
-        "attention_mask": xp2torch(pieces.attention_mask, device=device),
+        "input_ids": xp2torch(pieces.input_ids[:, :longest], device=device),  # type: ignore[arg-type]
+        "attention_mask": xp2torch(pieces.attention_mask[:, :longest], device=device),
     }
     if pieces.token_type_ids is not None:
-        kwargs["token_type_ids"] = xp2torch(pieces.token_type_ids, device=device)  # type: ignore[arg-type]
+        type_ids = pieces.token_type_ids[:, :longest]
+        kwargs["token_type_ids"] = xp2torch(type_ids, device=device)  # type: ignore[arg-type]
     return ArgsKwargs(args=(), kwargs=kwargs), lambda d_inputs: []
 
 
@@ -81,7 +89,8 @@ def convert_outputs(
     pieces, output = inputs_outputs
     hidden = output.last_hidden_state
     mask = xp2torch(pieces.attention_mask, device=hidden.device)
-    output.last_hidden_state = hidden.float() * mask.unsqueeze(-1)
+    hidden = pad(hidden.float(), (0, 0, 0, mask.shape[1] - hidden.shape[1]))
+    output.last_hidden_state = hidden * mask.unsqueeze(-1)
 
     def backprop(d_output: ModelOutput) -> ArgsKwargs:
         grads = {"grad_tensors": tuple(d_output.values())}

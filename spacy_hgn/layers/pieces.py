@@ -41,7 +41,7 @@ def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list
         if len(whole.span) == 1:
             encoded[i] = [_truncate(tokenizer, whole, limit)]
         else:
-            nested = encode_spans(tokenizer, _cut(whole, limit), limit)
+            nested = encode_spans(tokenizer, _cut(tokenizer, whole, limit), limit)
             encoded[i] = [part for parts in nested for part in parts]
     return encoded
 
@@ -91,18 +91,20 @@ def _encode(tokenizer: Any, spans: Sequence[Span]) -> list[PieceSpan]:
     return encoded
 
 
-def _cut(whole: PieceSpan, limit: int) -> list[Span]:
+def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:
     """Cut a span into parts of about ``limit`` pieces that overlap by a quarter."""
-    owned = {piece for pieces in whole.token_pieces for piece in pieces}
-    room = max(limit - (len(whole.ids) - len(owned)), 1)
-    ends = numpy.cumsum([len(pieces) for pieces in whole.token_pieces])
+    room = max(limit - tokenizer.num_special_tokens_to_add(), 1)
+    ends = numpy.maximum.accumulate(
+        [pieces[-1] + 1 if pieces else 0 for pieces in whole.token_pieces]
+    )
+    if ends[-1] <= room:  # the pieces of no token, blanks at the end, make it too long
+        half = len(ends) // 2
+        return [whole.span[:half], whole.span[half:]]
     parts = []
     start = 0
     while True:
         used = ends[start - 1] if start else 0
         end = max(int(numpy.searchsorted(ends, used + room, side="right")), start + 1)
-        if start == 0:
-            end = min(end, len(ends) - 1)  # a part must be shorter than the whole
         parts.append(whole.span[start:end])
         if end >= len(ends):
             return parts

@@ -1,14 +1,56 @@
 """The classifier: a softmax over tags for every token."""
 
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-from thinc.api import Model, Softmax_v2, with_array
-from thinc.types import Floats1d, Floats2d
+import torch
+from thinc.api import Model
+from torch import Tensor, nn
+
+from .ragged import RaggedShim, Vectors, ragged_layer
 
 
-def tag_scores(nO: int | None = None) -> Model[list[Floats2d], list[Floats2d]]:
-    """Map fused vectors to tag probabilities. *Shapes:* (tokens, nI) to (tokens, nO)."""
-    return with_array(Softmax_v2(nO))
+def tag_scores(nO: int | None = None) -> Model[Vectors, Vectors]:
+    """Map fused vectors to tag probabilities. *Shapes:* (tokens, nI) to (tokens, nO).
+
+    As with Thinc's Softmax, what is backpropagated is the gradient of the logits.
+    """
+    logits = ragged_layer("tag_logits", TagLogits, {"tags": None})
+    if nO is not None:
+        logits.set_dim("nO", nO)
+    return Model("tag_scores", forward, init=init, dims={"nI": None, "nO": nO}, layers=[logits])
+
+
+def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Callable]:
+    logits, backprop = model.layers[0](vectors, is_train)
+    return [model.ops.softmax(array) for array in logits], backprop
+
+
+def init(model: Model, X: Vectors | None = None, Y: Any = None) -> None:
+    logits = model.layers[0]
+    logits.initialize(X=X, Y=Y)
+    for dim in ("nI", "nO"):
+        model.set_dim(dim, logits.get_dim(dim))
+
+
+class TagLogits(nn.Linear):
+    """One linear map for all tokens."""
+
+    def __init__(self, width: int, tags: int) -> None:
+        super().__init__(width, tags)
+
+    @property
+    def width_out(self) -> int:
+        return self.out_features
+
+    def forward(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, tags)."""
+        return super().forward(z)
+
+
+def is_initialized(layer: Model) -> bool:
+    """Whether the classifier has weights. layer: from ``tag_scores``."""
+    return layer.layers[0].shims[0]._model is not None
 
 
 def resize_tags(model: Model, nO: int) -> None:
@@ -16,15 +58,12 @@ def resize_tags(model: Model, nO: int) -> None:
 
     model: the tagger, whose "output_layer" is from ``tag_scores``.
     """
-    softmax = model.get_ref("output_layer").layers[0]
-    kept = softmax.get_dim("nO")
-    weights = softmax.ops.alloc2f(nO, softmax.get_dim("nI"))
-    bias = softmax.ops.alloc1f(nO)
-    weights[:kept] = cast(Floats2d, softmax.get_param("W"))
-    bias[:kept] = cast(Floats1d, softmax.get_param("b"))
-    softmax.set_dim("nO", nO, force=True)
-    softmax.set_param("W", weights)
-    softmax.set_param("b", bias)
-    for layer in (model.get_ref("output_layer"), model):
-        if layer.has_dim("nO"):
-            layer.set_dim("nO", nO, force=True)
+    output = model.get_ref("output_layer")
+    shim = cast(RaggedShim, output.layers[0].shims[0])
+    old = shim._model
+    new = shim.build(old.in_features, nO)
+    with torch.no_grad():
+        for name, parameter in new.named_parameters():
+            parameter.zero_()[: old.out_features] = getattr(old, name)
+    for layer in (output.layers[0], output, model):
+        layer.set_dim("nO", nO, force=True)

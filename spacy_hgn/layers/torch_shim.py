@@ -1,29 +1,42 @@
 """A PyTorch shim for prediction in threads and for weights without pickle."""
 
 import copy
+import weakref
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
-from thinc.api import PyTorchShim, get_torch_default_device
+from thinc.api import Optimizer, PyTorchShim, get_torch_default_device
 from thinc.shims.shim import Shim
 from thinc.types import ArgsKwargs
 from torch import nn
 
+from ..optimizer import AdamW
 from .precision import autocast
 
 
+# Shims whose modules hold gradients that no optimizer has used yet.
+_holding_gradients: WeakSet["TorchShim"] = WeakSet()
+
+
 class TorchShim(PyTorchShim):
-    """Thinc's shim, but for two things.
+    """Thinc's shim, but for these things.
 
     Thinc's ``predict`` switches the module to evaluation and back to training, so that two
-    threads on one pipeline switch each other's dropout on. This one only ever switches to
-    evaluation, and ``begin_update`` to training. Second, both run in ``precision``.
+    threads on one pipeline switch each other's dropout on; this one only ever switches to
+    evaluation, and ``begin_update`` to training. It predicts in ``precision``. And it hands
+    the modules of a step to the optimizer ``AdamW`` together rather than array by array.
     """
 
     precision: str = "float32"
+    part: str = "gang"
+    """Decides the learning rate under ``AdamW``."""
+    optimizer: Callable[[], AdamW | None] = staticmethod(lambda: None)
+    """The AdamW that updates this module, or None before its first step."""
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module without recording a graph, leaving it in evaluation mode."""
@@ -32,11 +45,46 @@ class TorchShim(PyTorchShim):
         with torch.no_grad(), autocast(self.precision, self.device):
             return self._model(*inputs.args, **inputs.kwargs)
 
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
+        """Run the module in training mode. Returns its output and the way back."""
+        output, backprop_torch = super().begin_update(inputs)
+
+        def backprop(grads: ArgsKwargs) -> Any:
+            _holding_gradients.add(self)
+            return backprop_torch(grads)
+
+        return output, backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights; under ``AdamW`` those of all modules of the step at once."""
+        if not isinstance(optimizer, AdamW):
+            _holding_gradients.discard(self)
+            super().finish_update(optimizer)
+        elif self in _holding_gradients:
+            _step_together(optimizer)
+
     def copy(self) -> "TorchShim":
         """Copy the module, under an id of its own, by which optimizers know its weights."""
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
+        copied.optimizer = TorchShim.optimizer
         return copied
+
+
+def _step_together(optimizer: AdamW) -> None:
+    """Update all modules that hold gradients, but for those of another AdamW."""
+    shims = [s for s in _holding_gradients if s.optimizer() in (None, optimizer)]
+    shims.sort(key=lambda shim: shim.id)
+    overflowed = any(shim._grad_scaler.found_inf for shim in shims)
+    if overflowed:
+        for shim in shims:
+            shim._model.zero_grad()
+    else:
+        optimizer.step([(shim.part, shim._model) for shim in shims])
+    for shim in shims:
+        shim._grad_scaler.update()
+        shim.optimizer = weakref.ref(optimizer)
+        _holding_gradients.discard(shim)
 
 
 def weights_to_bytes(module: nn.Module) -> bytes:

@@ -1,0 +1,122 @@
+"""Write a trained pipeline's model card (README.md) and its meta.json."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import spacy
+import spacy_transformers
+import srsly
+import torch
+import transformers
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+import spacy_hgn
+
+
+def main() -> None:
+    """Describe a pipeline: what it was trained on, how, and what it scores per type."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("model", type=Path, help="folder of the trained pipeline")
+    parser.add_argument("metrics", type=Path, help="what spacy evaluate wrote for test")
+    parser.add_argument("corpus", type=Path, help="folder with train, dev and test .spacy files")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--package-version", required=True)
+    parser.add_argument("--data", required=True, help="title and licence of the corpus")
+    args = parser.parse_args()
+    meta = srsly.read_json(args.model / "meta.json")
+    meta.update(
+        name=args.name,
+        version=args.package_version,
+        description=f"Named entities with the Hero-Gang Neural model, trained on {args.data}",
+        sources=[{"name": args.data}],
+    )
+    srsly.write_json(args.model / "meta.json", meta)
+    config = spacy.util.load_config(args.model / "config.cfg")
+    scores = srsly.read_json(args.metrics)
+    parts = [title(meta), use(meta), trained_on(args.corpus, args.data), settings(config)]
+    parts += [results(scores), versions()]
+    (args.model / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf8")
+
+
+def title(meta: dict[str, Any]) -> str:
+    """Name and description."""
+    return f"# {meta['lang']}_{meta['name']} {meta['version']}\n\n{meta['description']}."
+
+
+def use(meta: dict[str, Any]) -> str:
+    """How to load the pipeline, and its labels."""
+    labels = ", ".join(f"`{label}`" for label in meta["labels"]["hgn_ner"])
+    package = f"{meta['lang']}_{meta['name']}"
+    return f"""```python
+import spacy
+
+nlp = spacy.load("{package}")
+doc = nlp("Some text.")
+print([(ent.text, ent.label_) for ent in doc.ents])
+```
+
+Entity types: {labels}."""
+
+
+def trained_on(corpus: Path, data: str) -> str:
+    """The corpus and the size of its parts."""
+    rows = [f"Trained on {data}: on train alone, the checkpoint chosen on dev, test read once."]
+    rows += ["", "| part | sentences | tokens | entities |", "|---|---:|---:|---:|"]
+    for part in ("train", "dev", "test"):
+        docs = list(DocBin().from_disk(corpus / f"{part}.spacy").get_docs(Vocab()))
+        sentences = sum(1 for doc in docs for _ in doc.sents)
+        tokens = sum(len(doc) for doc in docs)
+        entities = sum(len(doc.ents) for doc in docs)
+        rows.append(f"| {part} | {sentences:,} | {tokens:,} | {entities:,} |")
+    return "## Data\n\n" + "\n".join(rows)
+
+
+def settings(config: dict[str, Any]) -> str:
+    """The Hero, the Gang and the training, from the pipeline's config."""
+    ner = config["components"]["hgn_ner"]
+    model = ner["model"]
+    training = config["training"]
+    hero = Path(str(config["components"]["transformer"]["model"]["name"])).name
+    return f"""## Model and training
+
+| setting | value |
+|---|---|
+| Hero | {hero} |
+| windows | {model["windows"]} |
+| recurrence | {model["recurrence"]} |
+| fusion | {model["fusion"]} |
+| tag scheme, decoder | {ner["tag_scheme"]}, {ner["decoder"]} |
+| dropout | {training["dropout"]} |
+| steps | {training["max_steps"]} |
+| seed | {training["seed"]} |"""
+
+
+def results(scores: dict[str, Any]) -> str:
+    """Precision, recall and F1 on test: micro, then per type."""
+    rows = ["| type | P | R | F1 |", "|---|---:|---:|---:|"]
+    rows.append(row("**all (micro)**", scores["ents_p"], scores["ents_r"], scores["ents_f"]))
+    for label, prf in sorted((scores["ents_per_type"] or {}).items()):
+        rows.append(row(label, prf["p"], prf["r"], prf["f"]))
+    return "## Results on test\n\nOver whole entities, exact borders and type.\n\n" + "\n".join(
+        rows
+    )
+
+
+def row(label: str, *values: float | None) -> str:
+    """A line of the table of results, in per cent."""
+    return (
+        f"| {label} | " + " | ".join("-" if v is None else f"{v:.2%}"[:-1] for v in values) + " |"
+    )
+
+
+def versions() -> str:
+    """What it was trained with."""
+    modules = [spacy_hgn, spacy, spacy_transformers, transformers, torch]
+    names = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
+    return f"## Versions\n\nTrained with {names}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""From sentences to Docs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from spacy.tokens import Doc, DocBin, Span
+from spacy.vocab import Vocab
+
+from .sentences import Sentence
+
+STORED = ("ENT_IOB", "ENT_TYPE", "SENT_START")
+"""What a ``.spacy`` file keeps of a token besides its letters and spacing."""
+
+
+def make_docs(sentences: Iterable[Sentence], vocab: Vocab, merge: int = 1) -> Iterator[Doc]:
+    """Put sentences into Docs that keep where each of them starts.
+
+    Every token but a Doc's last is followed by a space: columns don't tell the spacing.
+
+    merge: how many consecutive sentences a Doc has; fewer at a document's end, for no Doc
+    has sentences of two documents.
+
+    Raises ValueError if merge is below 1.
+    """
+    if merge < 1:
+        raise ValueError(f"Expected to put 1 or more sentences into a Doc, got {merge}.")
+    for document in _split_documents(sentences):
+        rest = iter(document)
+        while group := list(islice(rest, merge)):
+            yield make_doc(group, vocab)
+
+
+def make_doc(sentences: Sequence[Sentence], vocab: Vocab) -> Doc:
+    """Put sentences into one Doc."""
+    words = [word for sentence in sentences for word in sentence.words]
+    starts = [i == 0 for sentence in sentences for i in range(len(sentence.words))]
+    spaces = [True] * (len(words) - 1) + [False]
+    doc = Doc(vocab, words=words, spaces=spaces, sent_starts=starts)  # type: ignore[arg-type]
+    entities, missing = [], []
+    offset = 0
+    for sentence in sentences:
+        for start, end, label in sentence.entities:
+            entities.append(Span(doc, offset + start, offset + end, label))
+        missing += [doc[offset + i : offset + i + 1] for i in sentence.missing]
+        offset += len(sentence.words)
+    doc.set_ents(entities, missing=missing)
+    return doc
+
+
+def pack_docs(docs: Iterable[Doc]) -> DocBin:
+    """Pack Docs for a ``.spacy`` file."""
+    return DocBin(attrs=STORED, docs=docs)
+
+
+def _split_documents(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    document: list[Sentence] = []
+    for sentence in sentences:
+        if sentence.starts_document and document:
+            yield document
+            document = []
+        document.append(sentence)
+    if document:
+        yield document

@@ -1,0 +1,100 @@
+"""A sentence of a corpus: as its file tags it, and as its entities are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .lines import Line
+from .repairs import Repairs, repair_or_raise
+
+MISSING = "-"
+"""The tag of a token whose annotation isn't told."""
+
+Entity = tuple[int, int, str]
+"""First token, token after the last, label."""
+
+
+@dataclass(frozen=True)
+class TaggedSentence:
+    """A sentence as its file has it."""
+
+    words: list[str]
+    tags: list[str]
+    lines: list[Line]
+    starts_document: bool = False
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence and its entities."""
+
+    words: list[str]
+    entities: list[Entity]
+    """In order; none overlaps another."""
+    missing: list[int]
+    """Tokens whose annotation isn't told."""
+    starts_document: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The sentences of a file, and in words how it was read."""
+
+    sentences: list[Sentence]
+    found: str
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return iter(self.sentences)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+class Notation(Protocol):
+    """A way to write entities down, one tag a token.
+
+    ``read`` makes entities of any tags that it knows; tags are valid if ``write`` makes the
+    same tags of those entities again.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def expected(self) -> str:
+        """The tags that it knows, in words."""
+
+    def knows(self, tag: str) -> bool: ...
+
+    def read(self, tags: Sequence[str]) -> list[Entity]: ...
+
+    def write(self, entities: Sequence[Entity], length: int) -> list[str]: ...
+
+
+def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None) -> Sentence:
+    """Find the entities of a sentence.
+
+    repairs: a list that takes repairs; without one, what is invalid raises CorpusError.
+    """
+    tags = list(tagged.tags)
+    for i, tag in enumerate(tags):
+        if tag != MISSING and not notation.knows(tag):
+            problem = f"unknown tag {tag!r}, expected {notation.expected}"
+            repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tag)
+            tags[i] = MISSING
+    entities = notation.read(tags)
+    for i, (tag, valid) in enumerate(zip(tags, write_tags(entities, tags, notation))):
+        if tag != valid:
+            before = f"after {tags[i - 1]}" if i else "at the beginning"
+            after = f"before {tags[i + 1]}" if i + 1 < len(tags) else "at the end"
+            problem = f"impossible tag {tag} in {notation.name} {before} and {after}"
+            problem += f" (possible: {valid})"
+            repair_or_raise(repairs, tagged.lines[i], problem, became=valid, was=tag)
+    missing = [i for i, tag in enumerate(tags) if tag == MISSING]
+    return Sentence(tagged.words, entities, missing, tagged.starts_document)
+
+
+def write_tags(entities: Sequence[Entity], tags: Sequence[str], notation: Notation) -> list[str]:
+    """The tags of the entities, missing where the given tags are."""
+    valid = notation.write(entities, len(tags))
+    return [MISSING if tag == MISSING else valid[i] for i, tag in enumerate(tags)]

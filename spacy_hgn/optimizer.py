@@ -1,0 +1,113 @@
+"""AdamW over whole steps: a learning rate by part, and clipping by the global norm."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from thinc.api import Optimizer
+from torch import nn
+
+FloatOrSchedule = float | list[float] | Iterator[float]
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    Modules of spacy_hgn are updated together, by one fused step of ``torch.optim.AdamW`` when
+    the first of them is asked to finish its update; all gradients are final then. Their
+    gradients are clipped by their global norm, and biases and norms aren't decayed. Arrays
+    of other components are updated by Thinc's Adam, each clipped by its own norm.
+    """
+
+    def __init__(
+        self,
+        learn_rate: FloatOrSchedule,
+        hero_learn_rate: FloatOrSchedule | None = None,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        grad_clip: float = 1.0,
+    ) -> None:
+        """learn_rate: of everything but the Hero. hero_learn_rate: of the Hero's weights;
+        None is the same. Both are numbers or schedules. grad_clip: 0 is none."""
+        super().__init__(
+            learn_rate,
+            L2=weight_decay,
+            beta1=beta1,
+            beta2=beta2,
+            eps=eps,
+            grad_clip=grad_clip,
+            use_averages=False,
+            L2_is_weight_decay=True,
+        )
+        self.hero_learn_rate: float | None = None
+        if hero_learn_rate is not None:
+            self._set_attr_or_schedule("hero_learn_rate", hero_learn_rate)
+        self._torch: torch.optim.AdamW | None = None
+        self._known: set[nn.Parameter] = set()
+
+    def step(self, modules: Sequence[tuple[str, nn.Module]]) -> None:
+        """Update modules by their gradients, then clear these.
+
+        modules: each with its part, "hero" or another, which decides the learning rate.
+        """
+        for part, module in modules:
+            self._add(part, module)
+        parameters = [p for _, module in modules for p in module.parameters()]
+        if self.grad_clip:
+            nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+        if self._torch is not None:
+            for group in self._torch.param_groups:
+                group["lr"] = self._rate_of(group["part"])
+            self._torch.step()
+        for parameter in parameters:
+            parameter.grad = None
+
+    def _rate_of(self, part: str) -> float:
+        if part == "hero" and self.hero_learn_rate is not None:
+            return self.hero_learn_rate
+        return self.learn_rate
+
+    def _add(self, part: str, module: nn.Module) -> None:
+        """Take a module's weights in, unless they are known."""
+        new = [p for p in module.parameters() if p not in self._known]
+        if not new:
+            return
+        self._known.update(new)
+        for weight_decay, chosen in (
+            (self.L2, [p for p in new if p.ndim > 1]),
+            (0.0, [p for p in new if p.ndim <= 1]),
+        ):
+            if chosen:
+                self._add_group({"params": chosen, "part": part, "weight_decay": weight_decay})
+
+    def _add_group(self, group: dict[str, Any]) -> None:
+        if self._torch is None:
+            fused = group["params"][0].device.type in ("cpu", "cuda")
+            betas = (self.b1, self.b2)
+            self._torch = torch.optim.AdamW([group], betas=betas, eps=self.eps, fused=fused)
+        else:
+            self._torch.add_param_group(group)
+
+
+def build_adamw(
+    learn_rate: Any,
+    hero_learn_rate: Any = None,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    grad_clip: float = 1.0,
+) -> AdamW:
+    """Build the optimizer ``spacy-hgn.AdamW.v1``; the arguments are those of ``AdamW``."""
+    return AdamW(
+        learn_rate,
+        hero_learn_rate,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        weight_decay=weight_decay,
+        grad_clip=grad_clip,
+    )

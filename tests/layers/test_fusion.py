@@ -1,0 +1,69 @@
+"""The fusions against the oracle, and the table of all differences."""
+
+import numpy
+import pytest
+import torch
+
+from spacy_hgn.layers.fusion import FUSIONS
+
+from . import oracle
+from .parity import parity_table
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
+
+
+def test_the_oracle_knows_all_fusions():
+    assert set(FUSIONS) == set(oracle.FUSIONS)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("windows", [1, 3, 5])
+@pytest.mark.parametrize("fusion", oracle.FUSIONS)
+def test_fusion_equals_the_oracle(fusion, windows, dtype):
+    torch.manual_seed(windows)
+    module = FUSIONS[fusion](6, windows).to(dtype)
+    z, h = torch.randn(20, 6, dtype=dtype), torch.randn(20, windows, 6, dtype=dtype)
+    expected = oracle.fuse(z.double().numpy(), h.double().numpy(), oracle.parameters_of(module), fusion)
+    fused = module(z, h).detach()
+    assert fused.dtype == dtype
+    assert fused.shape == (20, module.width_out) == expected.shape
+    assert numpy.abs(fused.numpy() - expected).max() < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("fusion", oracle.FUSIONS)
+def test_gradients_equal_finite_differences_and_the_oracle(fusion):
+    torch.manual_seed(1)
+    module = FUSIONS[fusion](4, 2).double()
+    names, weights = zip(*module.named_parameters()) if list(module.parameters()) else ((), ())
+    z = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    h = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
+
+    def run(z, h, *weights):
+        return torch.func.functional_call(module, dict(zip(names, weights)), (z, h))
+
+    inputs = (z, h, *weights)
+    assert torch.autograd.gradcheck(run, inputs)
+    expected = oracle.fuse(z, h, dict(zip(names, weights)), fusion, xp=torch)
+    upstream = torch.randn_like(expected)
+    for found, wanted in zip(
+        torch.autograd.grad(run(*inputs), inputs, upstream),
+        torch.autograd.grad(expected, inputs, upstream),
+    ):
+        torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+def test_attention_copes_with_large_vectors(fusion):
+    torch.manual_seed(2)
+    fused = FUSIONS[fusion](4, 2)(1e4 * torch.randn(3, 4), 1e4 * torch.randn(3, 2, 4))
+    assert torch.isfinite(fused).all()
+
+
+def test_gang_and_fusion_together_equal_the_oracle():
+    rows = [line.strip("| ").split(" | ") for line in parity_table().splitlines()[2:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        (recurrence, fusion) for recurrence in oracle.RECURRENCES for fusion in oracle.FUSIONS
+    ]
+    for *_, float32, float64 in rows:
+        assert float(float32) < TOLERANCE[torch.float32]
+        assert float(float64) < TOLERANCE[torch.float64]
