@@ -160,7 +160,7 @@ def _write_repairs(repairs: list[Repair], output_path: Path) -> None:
     report.parent.mkdir(parents=True, exist_ok=True)
     srsly.write_jsonl(report, [asdict(repair) for repair in ordered])
     if repairs:
-        msg.warn(f"{len(repairs):,} repairs, written to {report}")
+        msg.warn(f"Repairs: {len(repairs):,}, written to {report}")
     else:
         msg.info(f"No repairs, as {report} says")
 
@@ -176,9 +176,10 @@ def _show(corpora: Sequence[tuple[Path, Corpus]], output_path: Path) -> None:
     docs = [doc for _, corpus in corpora for doc in corpus.docs]
     types = Counter(entity.label_ for doc in docs for entity in doc.ents)
     n_missing = sum(token.ent_iob == 0 for doc in docs for token in doc)
+    unit = "texts" if set(read_as) == {"jsonl"} else "sentences"
     rows = [
-        ("sentences", sum(corpus.sentences for _, corpus in corpora)),
-        ("documents (Docs)", len(docs)),
+        (unit, sum(corpus.sentences for _, corpus in corpora)),
+        ("Docs", len(docs)),
         ("tokens", sum(map(len, docs))),
         *([("tokens without annotation", n_missing)] if n_missing else []),
         ("entities", types.total()),

@@ -28,6 +28,11 @@ class TagScheme:
     last: str
     touching: str | None = None
 
+    @property
+    def letters(self) -> str:
+        """What its tags may begin with."""
+        return f"{OUTSIDE}{MISSING}BI{self.single}{self.last}"
+
     expected = "O, - for a missing tag, or one of B I E S L U, a hyphen and a label"
 
     def knows(self, tag: str) -> bool:
@@ -100,18 +105,21 @@ def is_label(label: object) -> bool:
 def find_scheme(sentences: Iterable[Sequence[str]]) -> TagScheme:
     """The scheme in which all tags are valid, or failing that, the most of them.
 
-    Of several such schemes IOB2 is taken first, then IOB1, IOBES, BILUO.
+    Of several such schemes the first whose prefixes they have is taken: IOB2, then IOB1,
+    IOBES, BILUO.
 
     sentences: the tags of each sentence.
     """
     sentences = list(sentences)
-    schemes = (IOB2, IOB1, IOBES, BILUO)
-    wrong = {scheme.name: 0 for scheme in schemes}
-    for scheme in schemes:
+    misfits: dict[TagScheme, tuple[int, int]] = {}
+    for scheme in (IOB2, IOB1, IOBES, BILUO):
+        impossible = foreign = 0
         for tags in sentences:
             known = [tag if scheme.knows(tag) else MISSING for tag in tags]
             valid = write_tags(scheme.read(known), known, scheme)
-            wrong[scheme.name] += sum(a != b for a, b in zip(known, valid))
-        if not wrong[scheme.name]:
+            impossible += sum(a != b for a, b in zip(known, valid))
+            foreign += sum(tag[0] not in scheme.letters for tag in known)
+        if not impossible:
             return scheme
-    return min(schemes, key=lambda scheme: wrong[scheme.name])
+        misfits[scheme] = (impossible, foreign)
+    return min(misfits, key=lambda scheme: misfits[scheme])
