@@ -44,6 +44,7 @@ def build_hero_gang_tagger(
     model: Tok2Vec = chain(fused, output)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
+    model.attrs["windows"] = list(windows)
     return model
 
 

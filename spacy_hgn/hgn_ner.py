@@ -151,13 +151,15 @@ class HgnNer(TrainablePipe):
 
         get_examples: returns a representative sample of gold-standard Examples.
         labels: the entity types, as ``spacy init labels`` writes them.
-        Raises ValueError where the model listens to a Transformer that isn't there.
+        Raises ValueError where the model listens to a Transformer that isn't there, or where
+        the config's nO isn't the number of tags.
         """
         validate_get_examples(get_examples, "HgnNer.initialize")
         if labels is None:
             labels = sorted({ent.label_ for eg in get_examples() for ent in eg.reference.ents})
         for label in labels:
             self.add_label(label)
+        self._check_outputs()
         if not self.labels:
             logger.warning("There is no entity in the data: %s will find none.", self.name)
         if nlp is not None:
@@ -268,8 +270,22 @@ class HgnNer(TrainablePipe):
     def _is_initialized(self) -> bool:
         return is_initialized(self.model.get_ref("output_layer"))
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """What the config must say again when a trained component is loaded."""
+        return {"tag_scheme": self.tag_set.scheme, "windows": self.model.attrs.get("windows")}
+
+    def _check_outputs(self) -> None:
+        outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
+        if outputs not in (None, len(self.tag_set)):
+            raise ValueError(
+                f"The model of {self.name} has nO = {outputs}, but its labels "
+                f"({', '.join(self.labels) or 'none'}) need {len(self.tag_set)} tags. In a "
+                "config leave nO = null; in a trained folder cfg and model don't belong together."
+            )
+
     def _cfg_to_bytes(self) -> bytes:
-        cfg = {"tag_scheme": self.tag_set.scheme, "labels": list(self.labels)}
+        cfg = {**self._settings, "labels": list(self.labels)}
         return srsly.json_dumps({**cfg, "sha256": _digest(cfg)}, indent=2).encode("utf8")
 
     def _cfg_from_bytes(self, data: bytes, where: str = "hgn_ner/cfg") -> None:
@@ -283,20 +299,23 @@ class HgnNer(TrainablePipe):
                 f"The labels in {where} are damaged: their checksum doesn't match. "
                 "Copy the pipeline again."
             )
-        if cfg["tag_scheme"] != self.tag_set.scheme:
-            raise ValueError(
-                f"The component was trained with tag_scheme = {cfg['tag_scheme']!r}, but the "
-                f"config says tag_scheme = {self.tag_set.scheme!r}."
-            )
+        for setting, value in self._settings.items():
+            if cfg[setting] != value:
+                raise ValueError(
+                    f"The component was trained with {setting} = {cfg[setting]!r}, but the "
+                    f"config says {setting} = {value!r}."
+                )
         self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
         for label in self.labels:
             self.vocab.strings.add(label)
 
     def _model_from_bytes(self, data: bytes, where: str = "hgn_ner/model") -> None:
+        self._check_outputs()
         try:
             self.model.from_bytes(unseal(data, where))
         except AttributeError:
             raise ValueError(Errors.E149) from None
+        self._check_outputs()
 
 
 def _digest(cfg: dict[str, Any]) -> str:
@@ -313,13 +332,14 @@ def _add_entities(doc: Doc, spans: list[Span]) -> None:
 
 def _require_upstream(model: Model, nlp: Language) -> None:
     """Raise ValueError for a listener that no component of the pipeline feeds."""
-    fed = {id(listener) for _, pipe in nlp.pipeline for listener in getattr(pipe, "listeners", [])}
+    pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
+    fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
     for node in model.walk():
         if isinstance(node, TransformerListener | Tok2VecListener) and id(node) not in fed:
             raise ValueError(
                 f"hgn_ner listens to a component called {node.upstream_name!r} ('*' is any), "
                 f"but none before it in the pipeline offers vectors to a {node.name}: "
-                f"{nlp.pipe_names}. Add a 'transformer' before it, or give "
+                f"{nlp.component_names}. Add a 'transformer' before it, or give "
                 "components.hgn_ner.model.tok2vec another architecture."
             )
 
@@ -329,7 +349,7 @@ def _require_vectors(model: Model, docs: Iterable[Doc]) -> None:
     for node in model.walk():
         if isinstance(node, TransformerListener):
             for doc in docs:
-                if len(doc) and doc._.trf_data is None:
+                if len(doc) and getattr(doc._, "trf_data", None) is None:
                     raise ValueError(
                         f"hgn_ner reads the vectors of the component {node.upstream_name!r} "
                         f"('*' is any transformer) off the Doc, but it has none: {doc.text[:50]!r}"

@@ -118,9 +118,9 @@ def gold_tags(example: Example, tag_set: TagSet) -> numpy.ndarray:
     Tokens without annotation, or whose entity doesn't fit the tokens, are ``MISSING``; so
     are entities that begin or end in white space, which no prediction may do.
     """
-    tags: list[str | None] = list(example.get_aligned_ner())
-    for i, token in enumerate(example.predicted):
-        tag = tags[i]
-        if token.is_space and tag is not None and tag[0] in "BLU":
-            tags[i] = None
+    entities, aligned = example.get_aligned_ents_and_ner()
+    tags: list[str | None] = list(aligned)
+    for entity in entities:
+        if entity[0].is_space or entity[-1].is_space:
+            tags[entity.start : entity.end] = [None] * len(entity)
     return tag_set.from_biluo(tags)

@@ -10,7 +10,6 @@ from thinc.api import torch2xp
 from thinc.types import Ragged
 from transformers.file_utils import ModelOutput
 
-
 # The outputs with a row for each sequence; XLNet's "mems" and decoders' caches have none.
 ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")
 

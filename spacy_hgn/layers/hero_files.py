@@ -27,7 +27,7 @@ def load_hero(
         tokenizer = AutoTokenizer.from_pretrained(name, **tokenizer_config)
         config = AutoConfig.from_pretrained(name, **{**transformer_config, "return_dict": True})
         transformer = AutoModel.from_pretrained(name, config=config)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"Can't load the Hero {name!r}. Expected the name of a model on the Hugging Face "
             f"hub, or a local folder with config.json, tokenizer and weights. {error}"

@@ -45,16 +45,17 @@ class HeroGang(nn.Module):
 
 def check_windows(windows: Sequence[int]) -> list[int]:
     """Return the windows, or raise ValueError unless they are odd, positive and distinct."""
-    allowed = all(type(w) is int and w > 0 and w % 2 for w in windows)
+    allowed = isinstance(windows, list | tuple)
+    allowed = allowed and all(type(w) is int and w > 0 and w % 2 for w in windows)
     if not allowed or len(set(windows)) != len(windows):
         raise ValueError(
-            "windows: expected odd whole numbers of 1 or more, each once, such as [5, 7, 9] "
-            f"(or [] for the plain Transformer), got {list(windows)!r}."
+            "windows: expected a list of odd whole numbers of 1 or more, each once, such as "
+            f"[5, 7, 9] (or [] for the plain Transformer), got {windows!r}."
         )
     return list(windows)
 
 
 def _check_choice(setting: str, value: str, choices: dict[str, Any]) -> str:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"Unknown {setting}: expected one of {', '.join(choices)}, got {value!r}.")
     return value

@@ -40,7 +40,8 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
     shim = cast(RaggedShim, model.shims[0])
     xp = model.ops.xp
     if not any(lengths):
-        return [model.ops.alloc2f(0, model.get_dim("nO")) for _ in vectors], lambda d: d
+        nothing = [model.ops.alloc2f(0, model.get_dim("nO")) for _ in vectors]
+        return nothing, lambda d_output: vectors
     flat = xp.concatenate([v for v in vectors if len(v)])
     z = xp2torch(flat, requires_grad=is_train, device=shim.device)
     output, torch_backprop = shim(ArgsKwargs(args=(z, lengths), kwargs={}), is_train)
@@ -49,7 +50,8 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
         d_flat = xp.concatenate([d for d in d_output if len(d)])
         grads = {"grad_tensors": (xp2torch(d_flat, device=shim.device),)}
         d_inputs = torch_backprop(ArgsKwargs(args=((output,),), kwargs=grads))
-        return _split(model, d_inputs.args[0], lengths)
+        d_vectors = _split(model, d_inputs.args[0], lengths)
+        return [d if len(d) else v for d, v in zip(d_vectors, vectors)]
 
     return _split(model, output.detach(), lengths), backprop
 
@@ -85,9 +87,7 @@ class RaggedShim(TorchShim):
 
     def build(self, width: int, outputs: int | None = None) -> nn.Module:
         """Make the module anew, with random weights."""
-        self.cfg["width"] = width
-        settings = {name: outputs if value is None else value for name, value in self.cfg.items()}
-        self._model = self.module_class(**settings).to(get_torch_default_device())
+        self._model = self._make(width, outputs).to(get_torch_default_device())
         return self._model
 
     def finish_update(self, optimizer: Any) -> None:
@@ -95,7 +95,7 @@ class RaggedShim(TorchShim):
             super().finish_update(optimizer)
 
     def to_bytes(self) -> bytes:
-        message: dict[str, Any] = {"config": self.cfg, "outputs": None, "weights": b""}
+        message: dict[str, Any] = {"config": self.cfg, "outputs": None, "weights": None}
         if self._model is not None:
             message["outputs"] = self._model.width_out
             message["weights"] = weights_to_bytes(self._model)
@@ -110,10 +110,16 @@ class RaggedShim(TorchShim):
                     f"The model was trained with {setting} = {stored[setting]!r}, but the config "
                     f"says {setting} = {self.cfg[setting]!r}."
                 )
-        if message["weights"]:
-            module = self.build(stored["width"], message["outputs"])
+        if message["weights"] is not None:
+            module = self._make(stored["width"], message["outputs"])
             weights_from_bytes(module, message["weights"], self.name)
+            self._model = module
         return self
+
+    def _make(self, width: int, outputs: int | None) -> nn.Module:
+        self.cfg["width"] = width
+        settings = {name: outputs if value is None else value for name, value in self.cfg.items()}
+        return self.module_class(**settings)
 
 
 def _width_of(vectors: Vectors | None) -> int:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from thinc.api import Model
+from thinc.shims.shim import Shim
 from torch import Tensor, nn
 
 from .ragged import RaggedShim, Vectors, ragged_layer
@@ -62,6 +63,7 @@ def resize_tags(model: Model, nO: int) -> None:
     shim = cast(RaggedShim, output.layers[0].shims[0])
     old = shim._model
     new = shim.build(old.in_features, nO)
+    shim.id = Shim(None).id  # what an optimizer remembers of the old weights doesn't fit
     with torch.no_grad():
         for name, parameter in new.named_parameters():
             parameter.zero_()[: old.out_features] = getattr(old, name)

@@ -43,17 +43,17 @@ class Window:
         return torch.arange(len(self.left), device=self.left.device)
 
     def inside(self, offset: int) -> Tensor:
-        """Whether each token has a neighbour at that offset. *Shape:* (tokens, 1)"""
+        """Whether each token's window has a neighbour at that offset. *Shape:* (tokens, 1)"""
         side, distance = (self.left, -offset) if offset < 0 else (self.right, offset)
         return (side >= distance).unsqueeze(1)
 
     def neighbour(self, values: Tensor, offset: int) -> Tensor:
-        """Each token's neighbour at that offset, zeros where the text has none.
+        """Each token's neighbour at that offset, zeros where its window has none.
 
         values: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width).
         """
         rows = (self._rows + offset).clamp(0, max(len(values) - 1, 0))
-        return values.index_select(0, rows) * self.inside(offset)
+        return values.index_select(0, rows).masked_fill(~self.inside(offset), 0)
 
 
 def cut_windows(lengths: Sequence[int], width: int, device: torch.device) -> Window:

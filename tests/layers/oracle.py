@@ -21,7 +21,8 @@ def parameters_of(module):
 def unit_weights(parameters, j, window, recurrence):
     """What the Gang calls the weights of its window number ``j``; nothing else here knows.
 
-    recurrent units: for each direction W, b (of the tokens), U, c (of the state).
+    recurrent units: for each direction W, b (of the tokens), U, c (of the state; the lstm
+    has but b).
     mlp: a matrix for each position of the window, and the bias.
     cnn: the matrices of the token before, the token itself, the token after; the bias.
     """
@@ -36,8 +37,18 @@ def unit_weights(parameters, j, window, recurrence):
         return *(weight[g * width : (g + 1) * width] for g in range(3)), own["bias"]
     rows, bias = len(weight) // 2, own["project.bias"]
     return {
-        "right": (weight[:rows], bias[:rows], own["recur_right.weight"], own["recur_right.bias"]),
-        "left": (weight[rows:], bias[rows:], own["recur_left.weight"], own["recur_left.bias"]),
+        "right": (
+            weight[:rows],
+            bias[:rows],
+            own["recur_right.weight"],
+            own.get("recur_right.bias", 0),
+        ),
+        "left": (
+            weight[rows:],
+            bias[rows:],
+            own["recur_left.weight"],
+            own.get("recur_left.bias", 0),
+        ),
     }
 
 

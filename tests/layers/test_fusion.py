@@ -23,7 +23,9 @@ def test_fusion_equals_the_oracle(fusion, windows, dtype):
     torch.manual_seed(windows)
     module = FUSIONS[fusion](6, windows).to(dtype)
     z, h = torch.randn(20, 6, dtype=dtype), torch.randn(20, windows, 6, dtype=dtype)
-    expected = oracle.fuse(z.double().numpy(), h.double().numpy(), oracle.parameters_of(module), fusion)
+    expected = oracle.fuse(
+        z.double().numpy(), h.double().numpy(), oracle.parameters_of(module), fusion
+    )
     fused = module(z, h).detach()
     assert fused.dtype == dtype
     assert fused.shape == (20, module.width_out) == expected.shape
