@@ -57,8 +57,8 @@ def join_alignments(doc_aligns: list[Ragged], row_counts: list[int], row_width: 
 
 def _to_arrays(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return torch2xp(value.float())  # NumPy has no bfloat16
-    return [torch2xp(v.float()) for v in value]
+        return torch2xp(value)
+    return [torch2xp(v.float()) for v in value]  # NumPy has no bfloat16
 
 
 def _take_rows(value: Any, rows: slice) -> Any:

@@ -73,12 +73,12 @@ def convert_inputs(
     device = model.shims[0].device
     longest = max(pieces.lengths)
     kwargs = {
-        "input_ids": xp2torch(pieces.input_ids[:, :longest], device=device),  # type: ignore[arg-type]
+        "input_ids": xp2torch(pieces.input_ids[:, :longest], device=device),
         "attention_mask": xp2torch(pieces.attention_mask[:, :longest], device=device),
     }
     if pieces.token_type_ids is not None:
         type_ids = pieces.token_type_ids[:, :longest]
-        kwargs["token_type_ids"] = xp2torch(type_ids, device=device)  # type: ignore[arg-type]
+        kwargs["token_type_ids"] = xp2torch(type_ids, device=device)
     return ArgsKwargs(args=(), kwargs=kwargs), lambda d_inputs: []
 
 

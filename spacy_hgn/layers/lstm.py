@@ -124,7 +124,6 @@ def _run(
 
     Returns what the way back needs of each step: gates, cell, squashed cell, state before.
     """
-    hidden = h.shape[1]
     kept: list[tuple[Tensor, ...]] = []
     c = torch.empty_like(h)
     for step, row in enumerate(rows):

@@ -18,7 +18,6 @@ from torch import nn
 from ..optimizer import AdamW
 from .precision import autocast
 
-
 # Shims whose modules hold gradients that no optimizer has used yet.
 _holding_gradients: WeakSet["TorchShim"] = WeakSet()
 

@@ -187,7 +187,7 @@ def test_data_with_entities_give_no_warning(caplog):
 @pytest.mark.parametrize("nO", [5, 9])
 def test_an_output_width_that_contradicts_the_labels(nO):
     nlp = make_nlp({"nO": nO})
-    with pytest.raises(ValueError, match=rf"nO = {nO}.* GPE, ORG, PERSON.* need 7 tags"):
+    with pytest.raises(ValueError, match=rf"nO = {nO}, .*GPE, ORG, PERSON.* need 7 tags"):
         train(nlp, steps=0)
 
 

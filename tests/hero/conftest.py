@@ -9,7 +9,7 @@ import spacy
 import torch
 from spacy.language import Language
 from spacy_transformers.span_getters import get_doc_spans
-from tiny_heroes import BUILDERS, MAX_PIECES, build_t5, build_xlnet, keep_tokenizer_json_alone
+from tiny_heroes import BUILDERS, MAX_PIECES, build_t5, keep_tokenizer_json_alone
 
 from spacy_hgn.architectures import build_transformer_model
 from spacy_hgn.layers.hero import Hero
@@ -30,9 +30,9 @@ def hero_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folders = {
         name: build(tmp_path_factory.mktemp(name)) for name, build in sorted(BUILDERS.items())
     }
-    folders["xlnet-json"] = keep_tokenizer_json_alone(
-        build_xlnet(tmp_path_factory.mktemp("xlnet-json"))
-    )
+    for name in ("xlnet", "roberta"):
+        folder = tmp_path_factory.mktemp(f"{name}-json")
+        folders[f"{name}-json"] = keep_tokenizer_json_alone(BUILDERS[name](folder))
     folders["t5"] = build_t5(tmp_path_factory.mktemp("t5"))
     return {name: str(folder) for name, folder in folders.items()}
 

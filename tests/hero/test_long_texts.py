@@ -52,6 +52,13 @@ def test_no_room_is_needed_for_tokens_without_pieces(name, short_hero, english):
     assert max(lengths) <= MAX_PIECES
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta", "roberta-json", "deberta"])
+def test_the_limit_is_read_from_tokenizer_and_config(name, make_hero, long_doc):
+    hero = make_hero(name)
+    assert hero.shim.max_pieces == MAX_PIECES
+    hero.predict([long_doc])
+
+
 def test_xlnet_states_no_limit_and_is_held_to_512(make_hero, english):
     hero = make_hero("xlnet")
     lengths = watch_lengths(hero)

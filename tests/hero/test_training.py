@@ -7,7 +7,7 @@ import pytest
 import torch
 from spacy.training import Example
 from spacy_transformers.span_getters import get_doc_spans
-from thinc.api import Adam, Softmax, chain, reduce_first, with_array
+from thinc.api import Adam, Softmax, chain, fix_random_seed, reduce_first, with_array
 
 from spacy_hgn.architectures import build_tok2vec_transformer, build_transformer_model
 
@@ -35,6 +35,7 @@ def test_gradients_reach_the_weights_and_the_loss_falls(name, make_classifier, e
     texts = ["Apple hired Tim Cook \u200b in 1998", "London", "", "we like\nrain in Berlin"]
     docs = [english(text) for text in texts]
     gold = [numpy.eye(2, dtype="f")[[int(token.is_title) for token in doc]] for doc in docs]
+    fix_random_seed(0)
     model, hero = make_classifier(name)
     model.initialize(X=docs[:2], Y=gold[:2])
     optimizer = Adam(0.003)
@@ -74,11 +75,12 @@ def test_components_that_listen_train_the_hero(hero_folders):
     for text in texts:
         doc = nlp.make_doc(text)
         examples.append(Example.from_dict(doc, {"tags": [f"T{token.is_title}" for token in doc]}))
+    fix_random_seed(0)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
+    optimizer.learn_rate = 0.002
     before = nlp.get_pipe("transformer").model.to_bytes()
     history = []
-    for _ in range(15):
+    for _ in range(30):
         losses = {}
         nlp.update(examples, sgd=optimizer, losses=losses)
         history.append(losses["tagger"])
@@ -90,8 +92,8 @@ def test_copies_keep_settings_and_train_on_their_own(make_hero, english):
     hero = make_hero("bert", tokenizer_config={"model_max_length": 48}, precision="bfloat16")
     copied = hero.copy()
     assert type(copied) is type(hero)
-    assert copied.attrs["name"] == hero.attrs["name"]
     assert copied.attrs["get_spans"] is hero.attrs["get_spans"]
+    assert copied.attrs == hero.attrs
     assert copied.get_dim("nO") == hero.get_dim("nO")
     assert copied.shim.settings == hero.shim.settings
     assert copied.shim.precision == "bfloat16"

@@ -1,0 +1,229 @@
+"""One Hero for several components: listeners, their replacement, and what can go wrong."""
+
+import subprocess
+import sys
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train as spacy_train
+from spacy.util import load_config
+from thinc.api import Adam
+
+from .helpers import (
+    CNN,
+    DATA,
+    LISTENER,
+    TEXTS,
+    assert_finds,
+    assert_same,
+    changed,
+    keep_training,
+    make_examples,
+    make_hero_nlp,
+    probabilities,
+    train,
+    transformer_config,
+    weights_of,
+)
+from .test_config import CONFIGS
+
+STANDALONE = "spacy-hgn.Tok2VecTransformer.v1"
+
+
+def tagged_examples(nlp):
+    """Examples with entities and tags: whether a word is capitalized."""
+    examples = []
+    for example in make_examples(nlp):
+        tags = ["UP" if token.is_title else "LOW" for token in example.reference]
+        ents = {"entities": dict(DATA)[example.text], "tags": tags}
+        examples.append(Example.from_dict(nlp.make_doc(example.text), ents))
+    return examples
+
+
+def test_a_tagger_shares_the_hero(tiny_bert, tmp_path):
+    nlp = make_hero_nlp(tiny_bert)
+    tagger = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
+    nlp.add_pipe("tagger", config={"model": tagger})
+    examples = tagged_examples(nlp)
+    nlp.initialize(lambda: examples)
+    assert nlp.get_pipe("transformer").listening_components == ["hgn_ner", "tagger"]
+    before = weights_of(nlp.get_pipe("transformer").model)
+    keep_training(nlp, examples, Adam(0.003), 40)
+    assert changed(before, weights_of(nlp.get_pipe("transformer").model))
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert_finds(loaded)
+    assert [t.tag_ for t in loaded(TEXTS[2])] == ["UP", "LOW", "LOW"]
+
+
+def test_an_upstream_by_name(tiny_bert, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", name="other", config=transformer_config(tiny_bert))
+    nlp.add_pipe("transformer", name="hero", config=transformer_config(tiny_bert))
+    tok2vec = {**LISTENER, "upstream": "hero"}
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": tok2vec, "windows": [3]}})
+    train(nlp, steps=2)
+    assert nlp.get_pipe("hero").listening_components == ["hgn_ner"]
+    assert nlp.get_pipe("other").listening_components == []
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe("hero").listening_components == ["hgn_ner"]
+    assert_same(probabilities(loaded), probabilities(nlp))
+
+
+def test_an_upstream_that_is_not_there(tiny_bert):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": {**LISTENER, "upstream": "hero"}}})
+    with pytest.raises(ValueError, match=r"listens to a component called 'hero'.*\['transformer'"):
+        train(nlp, steps=0)
+
+
+def test_a_listener_without_transformer():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("hgn_ner")
+    with pytest.raises(ValueError, match="Add a 'transformer' before it"):
+        train(nlp, steps=0)
+
+
+def test_a_transformer_behind_its_listener(tiny_bert):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("hgn_ner")
+    nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
+    with pytest.raises(ValueError, match="Add a 'transformer' before it"):
+        train(nlp, steps=0)
+
+
+def test_a_disabled_transformer(tiny_nlp):
+    with tiny_nlp.select_pipes(disable="transformer"):
+        with pytest.raises(ValueError, match="reads the vectors of the component"):
+            tiny_nlp(TEXTS[0])
+        assert tiny_nlp("").ents == ()
+    assert_finds(tiny_nlp)
+
+
+def test_an_excluded_transformer(tiny_folder):
+    code = f"import spacy; spacy.load({str(tiny_folder)!r}, exclude=['transformer'])('Tim Cook.')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ValueError: hgn_ner reads the vectors of the component" in done.stderr
+
+
+def test_replaced_listeners(tiny_nlp, tmp_path):
+    expected = probabilities(tiny_nlp)
+    tiny_nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
+    tiny_nlp.remove_pipe("transformer")
+    tok2vec = tiny_nlp.get_pipe_config("hgn_ner")["model"]["tok2vec"]
+    assert tok2vec["@architectures"] == STANDALONE
+    assert tok2vec["precision"] == "float32"
+    assert_same(probabilities(tiny_nlp), expected)
+    tiny_nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.config.to_str() == tiny_nlp.config.to_str()
+    assert_same(probabilities(loaded), expected)
+    assert_finds(loaded)
+
+
+def test_replaced_listeners_of_a_pretrained_hero(minilm_folder, tmp_path):
+    nlp = spacy.load(minilm_folder)
+    nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
+    nlp.remove_pipe("transformer")
+    nlp.to_disk(tmp_path)
+    assert_finds(spacy.load(tmp_path))
+
+
+def test_replaced_listeners_can_be_trained_on(tiny_nlp):
+    shared = tiny_nlp.get_pipe("transformer").model
+    tiny_nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
+    ner = tiny_nlp.get_pipe("hgn_ner")
+    before, before_shared = weights_of(ner.model), weights_of(shared)
+    keep_training(tiny_nlp, make_examples(tiny_nlp), Adam(0.001), 2)
+    still = before.keys() - changed(before, weights_of(ner.model))
+    assert all("gang.units.0.recur" in name for name in still)  # a window of 1 takes no step
+    assert not changed(before_shared, weights_of(shared))
+
+
+def test_a_standalone_hero_from_the_config(tiny_bert, tmp_path):
+    settings = transformer_config(tiny_bert)["model"]
+    tok2vec = {**settings, "@architectures": STANDALONE, "pooling": LISTENER["pooling"]}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": tok2vec, "windows": [3]}})
+    losses = train(nlp, steps=10, learn_rate=0.003)
+    assert losses[-1] < losses[0]
+    nlp.to_disk(tmp_path)
+    assert_same(probabilities(spacy.load(tmp_path)), probabilities(nlp))
+
+
+def test_source_into_another_pipeline(tiny_nlp):
+    other = spacy.blank("en")
+    other.add_pipe("transformer", source=tiny_nlp)
+    other.add_pipe("hgn_ner", name="names", source=tiny_nlp)
+    assert_same(other.get_pipe("names").predict(list(other.pipe(TEXTS))), probabilities(tiny_nlp))
+    assert_finds(other)
+
+
+def test_source_with_replaced_listeners(tiny_folder):
+    config = {
+        "nlp": {"lang": "en", "pipeline": ["hgn_ner"]},
+        "components": {
+            "hgn_ner": {"source": str(tiny_folder), "replace_listeners": ["model.tok2vec"]}
+        },
+    }
+    nlp = spacy.blank("en").from_config(config)
+    assert nlp.pipe_names == ["hgn_ner"]
+    assert_finds(nlp)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_spacy_train_with_a_sourced_hero(frozen, tiny_folder, tmp_path):
+    nlp = spacy.load(tiny_folder)
+    DocBin(docs=[eg.reference for eg in make_examples(nlp)]).to_disk(tmp_path / "train.spacy")
+    config = load_config(CONFIGS / "hgn.cfg", interpolate=False)
+    config["paths"].update(train=str(tmp_path / "train.spacy"), dev=str(tmp_path / "train.spacy"))
+    config["components"]["transformer"] = {"source": str(tiny_folder)}
+    config["training"].update(max_steps=2, eval_frequency=2, logger={"@loggers": "quiet"})
+    config["training"]["logger"] = {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}
+    if frozen:
+        config["training"]["frozen_components"] = ["transformer"]
+        config["training"]["annotating_components"] = ["transformer"]
+    nlp = init_nlp(config)
+    before = weights_of(nlp.get_pipe("transformer").model)
+    trained, _ = spacy_train(nlp)
+    assert bool(changed(before, weights_of(trained.get_pipe("transformer").model))) != frozen
+
+
+def test_a_tok2vec_listener_as_the_hero(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": CNN})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "tok2vec"}
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener, "windows": [1, 3]}})
+    train(nlp)
+    assert_finds(nlp)
+    expected = probabilities(nlp)
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert_same(probabilities(loaded), expected)
+    loaded.replace_listeners("tok2vec", "hgn_ner", ["model.tok2vec"])
+    loaded.remove_pipe("tok2vec")
+    assert_same(probabilities(loaded), expected)
+
+
+def test_a_tok2vec_listener_without_tok2vec():
+    nlp = spacy.blank("en")
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener}})
+    with pytest.raises(ValueError, match="hgn_ner listens to a component"):
+        train(nlp, steps=0)
+
+
+def test_analyze_pipes(tiny_nlp):
+    analysis = tiny_nlp.analyze_pipes()
+    assert analysis["problems"] == {"transformer": [], "hgn_ner": []}
+    assert analysis["summary"]["hgn_ner"]["assigns"] == [
+        "doc.ents",
+        "token.ent_iob",
+        "token.ent_type",
+    ]
+    assert "ents_f" in analysis["summary"]["hgn_ner"]["scores"]
