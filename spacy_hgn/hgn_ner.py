@@ -239,7 +239,7 @@ class HgnNer(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "HgnNer":
         """Load the component. Raises ValueError for data cut short or changed."""
-        deserialize = {
+        deserialize: dict[str, Callable[..., Any]] = {
             "cfg": self._cfg_from_bytes,
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self._model_from_bytes,
@@ -258,7 +258,7 @@ class HgnNer(TrainablePipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "HgnNer":
         """Load the component's folder. Raises ValueError for files cut short or changed."""
-        deserialize = {
+        deserialize: dict[str, Callable[..., Any]] = {
             "cfg": lambda p: self._cfg_from_bytes(p.read_bytes(), str(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: self._model_from_bytes(p.read_bytes(), str(p)),
@@ -364,9 +364,22 @@ def _let_forked_processes_compute() -> None:
     A forked process inherits the locks of torch's threads, but not the threads, and would
     wait for them for ever unless it computes on one thread alone.
     """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-        # Rust's threads too: the tokenizers would say so on the screen in every process.
-        os.register_at_fork(
-            after_in_child=partial(os.environ.setdefault, "TOKENIZERS_PARALLELISM", "false")
-        )
+    if not hasattr(os, "register_at_fork"):
+        return
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+    # The tokenizers compute on one thread too, and write to the screen about it in every
+    # process, before Python runs in it, unless the parent has chosen to.
+    setting = "TOKENIZERS_PARALLELISM"
+    is_ours = False
+
+    def choose_one_thread() -> None:
+        nonlocal is_ours
+        is_ours = setting not in os.environ
+        if is_ours:
+            os.environ[setting] = "false"
+
+    def take_choice_back() -> None:
+        if is_ours:
+            os.environ.pop(setting, None)
+
+    os.register_at_fork(before=choose_one_thread, after_in_parent=take_choice_back)

@@ -1,13 +1,14 @@
 """AdamW over whole steps: a learning rate by part, and clipping by the global norm."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from thinc.api import Optimizer
+from thinc.types import Generator
 from torch import nn
 
-FloatOrSchedule = float | list[float] | Iterator[float]
+FloatOrSchedule = float | list[float] | Generator
 
 
 class AdamW(Optimizer):

@@ -1,7 +1,8 @@
 """Tiny, randomly initialized checkpoints in local folders, as Heroes for tests.
 
 Each builder writes config, weights and tokenizer into a folder that AutoModel and
-AutoTokenizer load, and returns the folder. The same call writes the same weights.
+AutoTokenizer load, and returns the folder. The same call writes the same files: vocabularies
+are cut from a text by rule, as the trainers for WordPiece and Unigram break ties by chance.
 """
 
 from collections.abc import Callable
@@ -37,8 +38,7 @@ WIDTH = 32
 MAX_PIECES = 64
 """The longest sequence that the Heroes hold, XLNet apart, which states no limit."""
 
-# Trained on often enough to make whole words of these, and letters of the rest.
-TRAINING_TEXT = """\
+TEXT = """\
 Apple hired Tim Cook from Compaq in 1998 , and he doesn't regret it .
 The European Central Bank moved to Frankfurt am Main ; "a good place" , it said .
 Mr. O'Neill lives in New York City , he'd rather live in São Paulo or Zürich .
@@ -57,12 +57,13 @@ def indented(like    code):
 def build_bert(folder: Path, lowercase: bool = True) -> Path:
     """BERT with WordPiece; blanks are no part of a piece."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    heads, tails, letters = _cut_words(str.lower if lowercase else str)
+    inner = ["##" + part for part in [*letters, *tails]]
+    vocab = {piece: i for i, piece in enumerate([*special, *letters, *heads, *inner])}
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=250, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
     _add_borders(tokenizer, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
@@ -94,7 +95,7 @@ def build_roberta(folder: Path) -> Path:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
+    tokenizer.train_from_iterator(TEXT, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(
         sep=("</s>", 2), cls=("<s>", 0), trim_offsets=True, add_prefix_space=False
     )
@@ -115,7 +116,7 @@ def build_roberta(folder: Path) -> Path:
 def build_xlnet(folder: Path) -> Path:
     """XLNet with a Unigram of ▁words; pads on the left, and states no limit anywhere."""
     special = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"]
-    tokenizer = _train_unigram(
+    tokenizer = _make_unigram(
         special,
         normalizers.Sequence(
             [
@@ -144,7 +145,7 @@ def build_deberta(folder: Path) -> Path:
     normalizer = normalizers.Sequence(
         [normalizers.Strip(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
     )
-    tokenizer = _train_unigram(special, normalizer)
+    tokenizer = _make_unigram(special, normalizer)
     _add_borders(tokenizer, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
     config = DebertaV2Config(
         vocab_size=tokenizer.get_vocab_size(),
@@ -166,7 +167,7 @@ def build_deberta(folder: Path) -> Path:
 
 def build_t5(folder: Path) -> Path:
     """An encoder-decoder, which no Hero is."""
-    tokenizer = _train_unigram(["<pad>", "</s>", "<unk>"], normalizers.NFKC())
+    tokenizer = _make_unigram(["<pad>", "</s>", "<unk>"], normalizers.NFKC())
     config = T5Config(
         vocab_size=tokenizer.get_vocab_size(),
         d_model=WIDTH,
@@ -202,16 +203,25 @@ def _size() -> dict[str, int]:
     return {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
-def _train_unigram(special: list[str], normalizer: normalizers.Normalizer) -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
+def _cut_words(change: Callable[[str], str]) -> tuple[list[str], list[str], list[str]]:
+    """The words of the text cut behind their third letter: heads, tails, and all letters."""
+    words = {change(word) for line in TEXT for word in line.split()}
+    letters = sorted({letter for word in words for letter in word})
+    heads = sorted({word[:3] for word in words} - set(letters))
+    tails = sorted({word[3:] for word in words if len(word) > 4})
+    return heads, tails, letters
+
+
+def _make_unigram(special: list[str], normalizer: normalizers.Normalizer) -> Tokenizer:
+    """A tokenizer whose pieces hold the blank before them, as ▁."""
+    heads, tails, letters = _cut_words(str)
+    pieces = ["▁", *letters, *("▁" + part for part in [*letters, *heads]), *tails]
+    scores = [(piece, 0.0) for piece in special] + [(piece, -1.0) for piece in pieces]
+    unk = next(i for i, piece in enumerate(special) if "unk" in piece.lower())
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=unk, byte_fallback=False))
     tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
-    unk = next(token for token in special if "unk" in token.lower())
-    trainer = trainers.UnigramTrainer(
-        vocab_size=250, special_tokens=special, unk_token=unk, show_progress=False
-    )
-    tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
     return tokenizer
 
 

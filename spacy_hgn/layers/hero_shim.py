@@ -1,7 +1,7 @@
 """The shim that holds the Hero's torch module and tokenizer."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import srsly
 from spacy_transformers.data_classes import HFObjects, WordpieceBatch
@@ -9,7 +9,7 @@ from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Model, xp2torch
 from thinc.types import ArgsKwargs
 from torch.nn.functional import pad
-from transformers.file_utils import ModelOutput
+from transformers.utils import ModelOutput
 
 from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
 from .precision import check_precision
@@ -30,7 +30,7 @@ class HeroShim(TorchShim, HFShim):
         grad_scaler_config: dict[str, Any],
         precision: str,
     ) -> None:
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
             "mixed_precision": mixed_precision,
@@ -70,7 +70,7 @@ def convert_inputs(
 
     Places that no sequence reaches stay out: there may be one more than the Hero holds.
     """
-    device = model.shims[0].device
+    device = cast(HeroShim, model.shims[0]).device
     longest = max(pieces.lengths)
     kwargs = {
         "input_ids": xp2torch(pieces.input_ids[:, :longest], device=device),
@@ -87,13 +87,13 @@ def convert_outputs(
 ) -> tuple[ModelOutput, Callable]:
     """The last hidden states in float32, zero where there is padding."""
     pieces, output = inputs_outputs
-    hidden = output.last_hidden_state
+    hidden = output["last_hidden_state"]
     mask = xp2torch(pieces.attention_mask, device=hidden.device)
     hidden = pad(hidden.float(), (0, 0, 0, mask.shape[1] - hidden.shape[1]))
-    output.last_hidden_state = hidden * mask.unsqueeze(-1)
+    output["last_hidden_state"] = hidden * mask.unsqueeze(-1)
 
     def backprop(d_output: ModelOutput) -> ArgsKwargs:
         grads = {"grad_tensors": tuple(d_output.values())}
-        return ArgsKwargs(args=((output.last_hidden_state,),), kwargs=grads)
+        return ArgsKwargs(args=((output["last_hidden_state"],),), kwargs=grads)
 
     return output, backprop

@@ -30,6 +30,8 @@ class LSTM(nn.Module):
     cell, output (as in PyTorch).
     """
 
+    scale: Tensor
+
     def __init__(self, width: int, window: int) -> None:
         super().__init__()
         self.hidden = half_of(width)

@@ -59,10 +59,9 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
 def init(model: Model, X: Vectors | None = None, Y: Vectors | None = None) -> None:
     if model.has_dim("nI") is not True:
         model.set_dim("nI", _width_of(X))
-    if model.has_dim("nO") is not True and Y is not None:
+    outputs = model.maybe_get_dim("nO")
+    if outputs is None and Y is not None:
         outputs = _width_of(Y)
-    else:
-        outputs = model.get_dim("nO") if model.has_dim("nO") else None
     module = cast(RaggedShim, model.shims[0]).build(model.get_dim("nI"), outputs)
     model.set_dim("nO", cast(int, module.width_out))
 

@@ -34,19 +34,17 @@ def init(model: Model, X: Vectors | None = None, Y: Any = None) -> None:
         model.set_dim(dim, logits.get_dim(dim))
 
 
-class TagLogits(nn.Linear):
+class TagLogits(nn.Module):
     """One linear map for all tokens."""
 
     def __init__(self, width: int, tags: int) -> None:
-        super().__init__(width, tags)
-
-    @property
-    def width_out(self) -> int:
-        return self.out_features
+        super().__init__()
+        self.linear = nn.Linear(width, tags)
+        self.width_out = tags
 
     def forward(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, tags)."""
-        return super().forward(z)
+        return self.linear(z)
 
 
 def is_initialized(layer: Model) -> bool:
@@ -61,8 +59,8 @@ def resize_tags(model: Model, nO: int) -> None:
     """
     output = model.get_ref("output_layer")
     shim = cast(RaggedShim, output.layers[0].shims[0])
-    old = shim._model
-    new = shim.build(old.in_features, nO)
+    old = shim._model.linear
+    new = cast(TagLogits, shim.build(old.in_features, nO)).linear
     shim.id = Shim(None).id  # what an optimizer remembers of the old weights doesn't fit
     with torch.no_grad():
         for name, parameter in new.named_parameters():

@@ -32,7 +32,7 @@ def tiny_folder(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A tiny transformer and hgn_ner, trained, on disk."""
     fix_random_seed(0)
     nlp = make_hero_nlp(tiny_bert)
-    train(nlp, steps=40, learn_rate=0.003, drop=0.0)
+    train(nlp, steps=60, learn_rate=0.003, drop=0.0)
     folder = tmp_path_factory.mktemp("tiny")
     nlp.to_disk(folder)
     return folder

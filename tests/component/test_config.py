@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import spacy
+from spacy.cli import app
 from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
+from typer.testing import CliRunner
 
 from spacy_hgn.hgn_ner import DEFAULT_HGN_MODEL
 
@@ -59,8 +61,7 @@ def test_config_round_trip_with_a_transformer(tiny_bert):
 @pytest.mark.parametrize("name", ["hgn.cfg", "base.cfg"])
 def test_configs_are_filled(name, tmp_path):
     filled = tmp_path / name
-    fill = [sys.executable, "-m", "spacy", "init", "fill-config", str(CONFIGS / name), str(filled)]
-    subprocess.run(fill, check=True, capture_output=True)
+    CliRunner().invoke(app, ["init", "fill-config", str(CONFIGS / name), str(filled)])
     assert filled.read_bytes() == (CONFIGS / name).read_bytes()
 
 

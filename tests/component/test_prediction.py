@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy
 import pytest
@@ -96,16 +97,22 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
-def test_several_processes(start_method, minilm_folder, tmp_path):
-    if start_method == "fork" and sys.platform != "linux":
-        pytest.skip("forking is safe on Linux alone")
+def assert_processes_agree(folder: Path, start_method: str, tmp_path: Path) -> None:
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES)
-    command = [sys.executable, str(script), str(minilm_folder), start_method]
+    command = [sys.executable, str(script), str(folder), start_method]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "TOKENIZERS_PARALLELISM" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forking is safe on Linux alone")
+def test_forked_processes(minilm_folder, tmp_path):
+    assert_processes_agree(minilm_folder, "fork", tmp_path)
+
+
+def test_spawned_processes(tiny_folder, tmp_path):
+    assert_processes_agree(tiny_folder, "spawn", tmp_path)
 
 
 def test_no_token_is_left_without_a_tag(tiny_nlp):
