@@ -22,6 +22,10 @@ from .windows import Window
 BLOCK_BYTES = 2**20
 
 
+Kept = tuple[Tensor, Tensor, Tensor, Tensor | None]
+"""Of one step: gates, cell, squashed cell, and the state before it, None at the first."""
+
+
 class LSTM(nn.Module):
     """Two long short-term memories, one for each direction, with one input projection.
 
@@ -119,21 +123,20 @@ def _steps_of_blocks(
         yield slice(low, low + size), rows
 
 
-def _run(
-    inputs: Tensor, recur: Tensor, rows: list[Tensor], h: Tensor, keep: bool
-) -> list[tuple[Tensor, ...]]:
+def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], h: Tensor, keep: bool) -> list[Kept]:
     """Step a block's windows to their last states, which are left in ``h``.
 
-    Returns what the way back needs of each step: gates, cell, squashed cell, state before.
+    Returns what the way back needs of each step, if it is to be kept.
     """
-    kept: list[tuple[Tensor, ...]] = []
+    kept: list[Kept] = []
     c = torch.empty_like(h)
     for step, row in enumerate(rows):
         n = len(row)
         gates = inputs.index_select(0, row)
-        before = h[:n].clone() if keep and step else h[:n]
+        # A copy: a view of the output would tie the graph to itself and hold its memory.
+        before = h[:n].clone() if keep and step else None
         if step:
-            gates.addmm_(before, recur.t())
+            gates.addmm_(h[:n], recur.t())
         i, f, g, o = gates.sigmoid_().chunk(4, dim=-1)
         # c = f c + i (2g - 1), and h = o (2s - 1), where s = sigmoid(2c)
         cell = c[:n].mul_(f).sub_(i) if step else torch.neg(i, out=c[:n])
@@ -149,7 +152,7 @@ def _run_back(
     d_last: Tensor,
     recur: Tensor,
     rows: list[Tensor],
-    kept: list[tuple[Tensor, ...]],
+    kept: list[Kept],
     d_inputs: Tensor,
     d_recur: Tensor,
 ) -> None:
@@ -173,7 +176,7 @@ def _run_back(
         torch.mul(dc, i, out=d_g).mul_(2)
         d_gates.mul_(gates).mul_(1 - gates)
         d_inputs.index_add_(0, rows[step], d_gates)
-        if step:
+        if before is not None:
             d_recur.addmm_(d_gates.t(), before)
             torch.mm(d_gates, recur, out=dh)
             dc.mul_(f)

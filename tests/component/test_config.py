@@ -100,7 +100,7 @@ def test_misspelt_settings_are_refused(setting):
 
 @pytest.mark.parametrize("windows", [[2], [-1], [0], [3, 3]])
 def test_impossible_windows_are_refused(windows):
-    with pytest.raises(ValueError, match=r"expected odd whole numbers .* got"):
+    with pytest.raises(ValueError, match=r"windows: expected .*odd whole numbers .* got"):
         make_nlp({"windows": windows})
 
 

@@ -1,5 +1,7 @@
 """The Gang against the oracle, torch's own units, and what a window may see."""
 
+import gc
+
 import numpy
 import pytest
 import torch
@@ -190,3 +192,23 @@ def test_state_dict_round_trip(recurrence):
     assert not torch.equal(first(z, [4]), second(z, [4]))
     second.load_state_dict(first.state_dict())
     assert torch.equal(first(z, [4]), second(z, [4]))
+
+
+@each_recurrence
+def test_no_memory_is_held_after_the_way_back(recurrence):
+    """A cycle through the graph would hold a step's gates until the collector comes by."""
+    gang, z = make_gang(recurrence, [5]), make_vectors([7])
+    for parameter in gang.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    gc.collect()
+    gc.disable()
+    try:
+        before = count_tensors()
+        gang(z, [7]).sum().backward()
+        assert count_tensors() == before
+    finally:
+        gc.enable()
+
+
+def count_tensors():
+    return sum(type(thing) is torch.Tensor for thing in gc.get_objects())
