@@ -1,18 +1,14 @@
 """Write a trained pipeline's model card (README.md) and its meta.json."""
 
 import argparse
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import spacy
-import spacy_transformers
 import srsly
-import torch
-import transformers
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
-
-import spacy_hgn
 
 
 def main() -> None:
@@ -113,9 +109,8 @@ def row(label: str, *values: float | None) -> str:
 
 def versions() -> str:
     """What it was trained with."""
-    modules = [spacy_hgn, spacy, spacy_transformers, transformers, torch]
-    names = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
-    return f"## Versions\n\nTrained with {names}."
+    packages = ["spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "torch"]
+    return "## Versions\n\nTrained with " + ", ".join(f"{p} {version(p)}" for p in packages) + "."
 
 
 if __name__ == "__main__":

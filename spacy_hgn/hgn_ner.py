@@ -229,13 +229,13 @@ class HgnNer(TrainablePipe):
         return self.scorer(examples, **kwargs)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the component; model and labels under a checksum."""
+        """Serialize the component, under a checksum."""
         serialize = {
             "cfg": self._cfg_to_bytes,
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": lambda: seal(self.model.to_bytes()),
         }
-        return util.to_bytes(serialize, exclude)
+        return seal(util.to_bytes(serialize, exclude))
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "HgnNer":
         """Load the component. Raises ValueError for data cut short or changed."""
@@ -244,7 +244,7 @@ class HgnNer(TrainablePipe):
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self._model_from_bytes,
         }
-        util.from_bytes(bytes_data, deserialize, exclude)
+        util.from_bytes(unseal(bytes_data, self.name), deserialize, exclude)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:

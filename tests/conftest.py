@@ -1,14 +1,20 @@
 """Fixtures that all folders share."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from thinc.api import fix_random_seed
 from tiny_heroes import build_bert
 
 ROOT = Path(__file__).parent.parent
+
+# The tests' arrays are tiny: several threads would wait for each other most of the time.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # in processes that tests start
 
 
 @pytest.fixture(autouse=True)

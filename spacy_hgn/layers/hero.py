@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spacy.tokens import Doc, Span
-from spacy_transformers.data_classes import FullTransformerBatch
+from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
 from spacy_transformers.layers._util import replace_listener
 from spacy_transformers.layers.transformer_model import TransformerModel, set_pytorch_transformer
 from thinc.api import Model
@@ -17,6 +17,7 @@ from .hero_batch import HeroBatch, join_alignments
 from .hero_files import load_hero
 from .hero_shim import HeroShim, convert_inputs, convert_outputs
 from .pieces import PieceSpan, encode_spans, pad_batch
+from .row_groups import run_in_groups
 from .seal import seal, unseal
 
 logger = logging.getLogger("spacy_hgn")
@@ -109,7 +110,7 @@ def forward(
         for alignment, doc_parts in zip(alignments, parts)
     ]
     pieces = pad_batch(model.tokenizer, rows, width)
-    output, backprop_encoder = model.layers[0](pieces, is_train)
+    output, backprop_encoder = _encode_pieces(model, pieces, is_train)
     batch = HeroBatch(
         spans=[[part.span for part in doc_parts] for doc_parts in parts],
         wordpieces=pieces,
@@ -137,6 +138,13 @@ def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
     flat = [span for spans in nested for span in spans]
     encoded = iter(encode_spans(model.tokenizer, flat, model.shim.max_pieces) if flat else [])
     return [[part for _ in spans for part in next(encoded)] for spans in nested]
+
+
+def _encode_pieces(model: Hero, pieces: WordpieceBatch, is_train: bool) -> tuple[Any, Callable]:
+    encoder = model.layers[0]
+    if model.shim.takes_groups(is_train):
+        return run_in_groups(encoder, pieces, is_train)
+    return encoder(pieces, is_train)
 
 
 def _log_losses(

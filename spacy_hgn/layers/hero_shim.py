@@ -51,6 +51,16 @@ class HeroShim(TorchShim, HFShim):
         """The longest sequence, special pieces included, that the Hero can hold."""
         return piece_limit(self._hfmodel)
 
+    def takes_groups(self, is_train: bool) -> bool:
+        """Whether a batch may be run in parts.
+
+        Not where more than the last hidden state is wanted of it, nor where a gradient scaler
+        takes each way back for a whole step.
+        """
+        config = self._hfmodel.transformer.config
+        last_alone = not (config.output_hidden_states or config.output_attentions)
+        return last_alone and not (is_train and self._mixed_precision)
+
     def to_bytes(self) -> bytes:
         hero = hero_to_bytes(self._hfmodel) if self._hfmodel.transformer is not None else b""
         return srsly.msgpack_dumps({"hero": hero})
