@@ -2,33 +2,30 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterable
-from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy
 import srsly
-import torch
 from spacy import util
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from spacy_transformers.layers import TransformerListener
 from thinc.api import Config, Model
 from thinc.types import Floats2d
 
 from .decoding import DECODERS, borders_of, decode
+from .forking import let_forked_processes_compute
 from .layers.seal import seal, unseal
 from .layers.tag_scores import is_initialized, resize_tags
 from .tags import TagSet, check_label, gold_tags
+from .upstream import require_upstream, require_vectors
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -111,7 +108,7 @@ class HgnNer(TrainablePipe):
         self.decoder = decoder
         self.scorer = scorer
         self.tag_set = TagSet(tag_scheme, ())
-        _let_forked_processes_compute()
+        let_forked_processes_compute()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -163,7 +160,7 @@ class HgnNer(TrainablePipe):
         if not self.labels:
             logger.warning("There is no entity in the data: %s will find none.", self.name)
         if nlp is not None:
-            _require_upstream(self.model, nlp)
+            require_upstream(self.model, nlp)
         sample = [eg.predicted for eg in islice(get_examples(), 10)]
         if not any(len(doc) for doc in sample):
             sample = [Doc(self.vocab, words=["hello"])]
@@ -180,7 +177,7 @@ class HgnNer(TrainablePipe):
             return [self.model.ops.alloc2f(0, len(self.tag_set)) for _ in docs]
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-        _require_vectors(self.model, docs)
+        require_vectors(self.model, docs)
         return self.model.predict(docs)
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats2d]) -> None:
@@ -328,58 +325,3 @@ def _add_entities(doc: Doc, spans: list[Span]) -> None:
     blocked = numpy.flatnonzero((iob == 3) & (entity_type == 0))
     blocked_spans = [doc[i : i + 1] for i in blocked.tolist()]
     doc.set_ents([*doc.ents, *spans], blocked=blocked_spans, default="outside")
-
-
-def _require_upstream(model: Model, nlp: Language) -> None:
-    """Raise ValueError for a listener that no component of the pipeline feeds."""
-    pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
-    fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
-    for node in model.walk():
-        if isinstance(node, TransformerListener | Tok2VecListener) and id(node) not in fed:
-            raise ValueError(
-                f"hgn_ner listens to a component called {node.upstream_name!r} ('*' is any), "
-                f"but none before it in the pipeline offers vectors to a {node.name}: "
-                f"{nlp.component_names}. Add a 'transformer' before it, or give "
-                "components.hgn_ner.model.tok2vec another architecture."
-            )
-
-
-def _require_vectors(model: Model, docs: Iterable[Doc]) -> None:
-    """Raise ValueError for Docs without the vectors that a listener reads off them."""
-    for node in model.walk():
-        if isinstance(node, TransformerListener):
-            for doc in docs:
-                if len(doc) and getattr(doc._, "trf_data", None) is None:
-                    raise ValueError(
-                        f"hgn_ner reads the vectors of the component {node.upstream_name!r} "
-                        f"('*' is any transformer) off the Doc, but it has none: {doc.text[:50]!r}"
-                        ". That component is disabled, or runs after hgn_ner."
-                    )
-
-
-@cache
-def _let_forked_processes_compute() -> None:
-    """Let torch work in processes forked from this one, as by ``nlp.pipe(n_process=2)``.
-
-    A forked process inherits the locks of torch's threads, but not the threads, and would
-    wait for them for ever unless it computes on one thread alone.
-    """
-    if not hasattr(os, "register_at_fork"):
-        return
-    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-    # The tokenizers compute on one thread too, and write to the screen about it in every
-    # process, before Python runs in it, unless the parent has chosen to.
-    setting = "TOKENIZERS_PARALLELISM"
-    is_ours = False
-
-    def choose_one_thread() -> None:
-        nonlocal is_ours
-        is_ours = setting not in os.environ
-        if is_ours:
-            os.environ[setting] = "false"
-
-    def take_choice_back() -> None:
-        if is_ours:
-            os.environ.pop(setting, None)
-
-    os.register_at_fork(before=choose_one_thread, after_in_parent=take_choice_back)

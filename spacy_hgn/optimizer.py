@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from thinc.api import Optimizer
@@ -16,8 +17,9 @@ class AdamW(Optimizer):
 
     Modules of spacy_hgn are updated together, by one fused step of ``torch.optim.AdamW`` when
     the first of them is asked to finish its update; all gradients are final then. Their
-    gradients are clipped by their global norm, and biases and norms aren't decayed. Arrays
-    of other components are updated by Thinc's Adam, each clipped by its own norm.
+    gradients are clipped by their global norm, and biases and norms aren't decayed. In a
+    module's first step, when the optimizer doesn't know it yet, it is updated by itself.
+    Arrays of other components are updated by Thinc's Adam, each clipped by its own norm.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class AdamW(Optimizer):
         self.hero_learn_rate: float | None = None
         if hero_learn_rate is not None:
             self._set_attr_or_schedule("hero_learn_rate", hero_learn_rate)
+        self.shims: WeakSet[Any] = WeakSet()
+        """Those that hold the modules that this optimizer has updated."""
         self._torch: torch.optim.AdamW | None = None
         self._known: set[nn.Parameter] = set()
 

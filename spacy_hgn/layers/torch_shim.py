@@ -1,7 +1,6 @@
 """A PyTorch shim for prediction in threads and for weights without pickle."""
 
 import copy
-import weakref
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -34,8 +33,6 @@ class TorchShim(PyTorchShim):
     precision: str = "float32"
     part: str = "gang"
     """Decides the learning rate under ``AdamW``."""
-    optimizer: Callable[[], AdamW | None] = staticmethod(lambda: None)
-    """The AdamW that updates this module, or None before its first step."""
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module without recording a graph, leaving it in evaluation mode."""
@@ -60,20 +57,22 @@ class TorchShim(PyTorchShim):
             _holding_gradients.discard(self)
             super().finish_update(optimizer)
         elif self in _holding_gradients:
+            optimizer.shims.add(self)
             _step_together(optimizer)
 
     def copy(self) -> "TorchShim":
         """Copy the module, under an id of its own, by which optimizers know its weights."""
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
-        copied.optimizer = TorchShim.optimizer
         return copied
 
 
 def _step_together(optimizer: AdamW) -> None:
-    """Update all modules that hold gradients, but for those of another AdamW."""
-    shims = [s for s in _holding_gradients if s.optimizer() in (None, optimizer)]
-    shims.sort(key=lambda shim: shim.id)
+    """Update all modules that hold gradients and that this AdamW is known to update.
+
+    It knows them from their first ``finish_update``: another pipeline's are left alone.
+    """
+    shims = sorted(_holding_gradients & optimizer.shims, key=lambda shim: shim.id)
     overflowed = any(shim._grad_scaler.found_inf for shim in shims)
     if overflowed:
         for shim in shims:
@@ -82,7 +81,6 @@ def _step_together(optimizer: AdamW) -> None:
         optimizer.step([(shim.part, shim._model) for shim in shims])
     for shim in shims:
         shim._grad_scaler.update()
-        shim.optimizer = weakref.ref(optimizer)
         _holding_gradients.discard(shim)
 
 

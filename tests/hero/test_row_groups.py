@@ -1,15 +1,14 @@
 """Rows of like length run together, as if the batch had run whole."""
 
-import pytest
-import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.utils import ModelOutput
 
 from spacy_hgn.layers import row_groups
 from spacy_hgn.layers.row_groups import group_rows
 
-from .helpers import assert_same, make_hero, vectors
+from .helpers import assert_same, vectors
 
 TEXTS = ["Ada", "Ada met Grace in Lisbon , and they talked for hours about it .", "Hm ."] * 3
 
@@ -25,25 +24,20 @@ def test_every_row_is_in_one_group(lengths, limit):
         assert rest >= row_groups.LIKE * longest or longest * (len(group) - 1) < 512
 
 
-@pytest.fixture
-def _small_groups(monkeypatch):
+def test_groups_change_no_vector_and_no_gradient(make_hero, english, monkeypatch):
     monkeypatch.setattr(row_groups, "SMALLEST_GROUP", 1)
-
-
-@pytest.mark.usefixtures("_small_groups")
-def test_groups_change_no_vector_and_no_gradient(bert, monkeypatch):
-    nlp = spacy.blank("en")
-    docs = [nlp.make_doc(text) for text in TEXTS]
-    grouped, whole = make_hero(bert), make_hero(bert)
-    monkeypatch.setattr(type(whole.shim), "takes_groups", lambda shim, _: shim is grouped.shim)
+    docs = [english.make_doc(text) for text in TEXTS]
+    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    grouped, whole = (make_hero("bert", transformer_config=no_dropout) for _ in range(2))
+    monkeypatch.setattr(
+        type(whole.shim), "takes_groups", lambda shim, is_train: shim is grouped.shim
+    )
     assert_same(vectors(grouped, docs), vectors(whole, docs))
     for hero in (grouped, whole):
-        hero.shim._model.eval()
-        hero.shim._model.train = lambda mode=True: None
         batch, backprop = hero.begin_update(docs)
-        hidden = torch.as_tensor(batch.model_output["last_hidden_state"]).detach()
-        d_hidden = torch.linspace(-1, 1, hidden.numel()).reshape(hidden.shape)
-        batch.model_output = {"last_hidden_state": d_hidden * (hidden != 0)}
+        hidden = batch.model_output["last_hidden_state"].detach()
+        slope = torch.linspace(-1, 1, hidden.numel()).reshape(hidden.shape) * (hidden != 0)
+        batch.model_output = ModelOutput(last_hidden_state=slope)
         backprop(batch)
     for ours, theirs in zip(grouped.shim._model.parameters(), whole.shim._model.parameters()):
         if theirs.grad is not None:

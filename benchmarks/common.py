@@ -1,0 +1,123 @@
+"""What the benchmarks share: texts, timing side by side, a results file with the machine."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.layers.precision import has_fast_bfloat16
+
+ROOT = Path(__file__).parent.parent
+HERO = ROOT / "hero" / "minilm"
+PACKAGES = ["spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "torch", "numpy"]
+
+
+def wnut17(part: str) -> list[Doc]:
+    """The Docs of a part of WNUT 2017: wnut17train.conll, emerging.test.annotated."""
+    folder = os.environ.get("HGN_ASSETS")
+    if not folder:
+        sys.exit("Set HGN_ASSETS to the folder that holds wnut17/ (see the README).")
+    path = Path(folder) / "wnut17" / part
+    return list(read_corpus(path, spacy.blank("en")).docs)
+
+
+def hero_config(architecture: str, **settings: Any) -> dict[str, Any]:
+    """The config of a ``transformer`` over MiniLM."""
+    if not HERO.exists():
+        sys.exit("There is no hero/minilm: run python scripts/fetch_hero.py first.")
+    spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}
+    model = {"@architectures": architecture, "name": str(HERO), "get_spans": spans, **settings}
+    return {"model": model}
+
+
+def hgn_pipeline(precision: str, **model: Any) -> Language:
+    """A pipeline of the Hero and hgn_ner, to be initialized."""
+    nlp = spacy.blank("en")
+    hero = hero_config("spacy-hgn.TransformerModel.v1", precision=precision)
+    nlp.add_pipe("transformer", config=hero)
+    nlp.add_pipe("hgn_ner", config={"model": model} if model else {})
+    return nlp
+
+
+def spacy_pipeline() -> Language:
+    """What a spaCy user runs today: transformer and ner, as spaCy's quickstart writes them."""
+    nlp = spacy.blank("en")
+    hero = hero_config(
+        "spacy-transformers.TransformerModel.v3",
+        tokenizer_config={"use_fast": True},
+        transformer_config={},
+        mixed_precision=False,
+        grad_scaler_config={},
+    )
+    nlp.add_pipe("transformer", config=hero)
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    parser = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 64,
+        "maxout_pieces": 2,
+        "use_upper": False,
+        "tok2vec": listener,
+    }
+    nlp.add_pipe("ner", config={"model": parser})
+    return nlp
+
+
+def side_by_side(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median seconds of each, run in turns, after one run to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for run in candidates.values():
+        run()
+    for _ in range(rounds):
+        for name, run in candidates.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "torch threads": torch.get_num_threads(),
+        "bfloat16 instructions": has_fast_bfloat16(torch.device("cpu")),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.processor()
+
+
+def write_results(name: str, results: Any) -> None:
+    """Write benchmarks/results/NAME.json and show it."""
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")
+    print(json.dumps(results, indent=2))
+    print(f"Written to {path.relative_to(ROOT)}")

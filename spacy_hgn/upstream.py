@@ -1,0 +1,36 @@
+"""Whether the vectors that a component listens for are really there."""
+
+from collections.abc import Iterable
+
+from spacy.language import Language
+from spacy.pipeline.tok2vec import Tok2VecListener
+from spacy.tokens import Doc
+from spacy_transformers.layers import TransformerListener
+from thinc.api import Model
+
+
+def require_upstream(model: Model, nlp: Language) -> None:
+    """Raise ValueError for a listener that no component of the pipeline feeds."""
+    pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
+    fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
+    for node in model.walk():
+        if isinstance(node, TransformerListener | Tok2VecListener) and id(node) not in fed:
+            raise ValueError(
+                f"hgn_ner listens to a component called {node.upstream_name!r} ('*' is any), "
+                f"but none before it in the pipeline offers vectors to a {node.name}: "
+                f"{nlp.component_names}. Add a 'transformer' before it, or give "
+                "components.hgn_ner.model.tok2vec another architecture."
+            )
+
+
+def require_vectors(model: Model, docs: Iterable[Doc]) -> None:
+    """Raise ValueError for Docs without the vectors that a listener reads off them."""
+    for node in model.walk():
+        if isinstance(node, TransformerListener):
+            for doc in docs:
+                if len(doc) and getattr(doc._, "trf_data", None) is None:
+                    raise ValueError(
+                        f"hgn_ner reads the vectors of the component {node.upstream_name!r} "
+                        f"('*' is any transformer) off the Doc, but it has none: {doc.text[:50]!r}"
+                        ". That component is disabled, or runs after hgn_ner."
+                    )
