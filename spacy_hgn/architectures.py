@@ -23,6 +23,7 @@ def build_hero_gang_tagger(
     fusion: str = "mlp",
     dropout: float = 0.1,
     nO: int | None = None,
+    precision: str = "auto",
 ) -> Tok2Vec:
     """Build a tagger whose tokens see the Hero and the Gang (paper, section 2).
 
@@ -37,9 +38,11 @@ def build_hero_gang_tagger(
     dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
         ``training.dropout`` under ``spacy train``, sets another.
     nO: the number of tags, set by the component.
+    precision: of the Gang and the fusion in prediction: "float32", "bfloat16", or "auto",
+        which is bfloat16 where the processor has instructions for it.
     Raises ValueError for values that are none of these.
     """
-    fused = build_hero_gang_tok2vec(tok2vec, windows, recurrence, fusion, dropout)
+    fused = build_hero_gang_tok2vec(tok2vec, windows, recurrence, fusion, dropout, precision)
     output = tag_scores(nO)
     model: Tok2Vec = chain(fused, output)
     model.set_ref("tok2vec", tok2vec)
@@ -54,6 +57,7 @@ def build_hero_gang_tok2vec(
     recurrence: str = "lstm",
     fusion: str = "mlp",
     dropout: float = 0.1,
+    precision: str = "auto",
 ) -> Tok2Vec:
     """Build the fused vectors as a tok2vec for any component (``spancat``, ``textcat`` ...).
 
@@ -64,7 +68,7 @@ def build_hero_gang_tok2vec(
         raise ValueError(f"dropout: expected a rate from 0 up to, not including, 1; got {dropout}.")
     if not check_windows(windows):
         return chain(tok2vec, Dropout(dropout))
-    return chain(tok2vec, Dropout(dropout), hero_gang(windows, recurrence, fusion))
+    return chain(tok2vec, Dropout(dropout), hero_gang(windows, recurrence, fusion, precision))
 
 
 def build_transformer_model(

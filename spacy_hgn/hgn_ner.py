@@ -44,6 +44,7 @@ windows = [5, 7, 9]
 recurrence = "lstm"
 fusion = "mlp"
 dropout = 0.1
+precision = "auto"
 
 [hgn_ner.model.tok2vec]
 @architectures = "spacy-transformers.TransformerListener.v1"

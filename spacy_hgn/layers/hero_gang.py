@@ -11,14 +11,16 @@ from .gang import RECURRENCES, Gang
 from .ragged import Vectors, ragged_layer
 
 
-def hero_gang(windows: Sequence[int], recurrence: str, fusion: str) -> Model[Vectors, Vectors]:
+def hero_gang(
+    windows: Sequence[int], recurrence: str, fusion: str, precision: str = "float32"
+) -> Model[Vectors, Vectors]:
     """Fuse every token's vector with the windows around it.
 
     The layer reads and returns one array a text. *Shapes:* (tokens, nI) and (tokens, nO);
     nO is nI, but ``(len(windows) + 1) * nI`` for the fusion "concat".
 
     windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp.
-    fusion: mlp, dot, concat or add.
+    fusion: mlp, dot, concat or add. precision: float32, bfloat16 or auto, in prediction.
     Raises ValueError for anything else.
     """
     settings = {
@@ -26,7 +28,7 @@ def hero_gang(windows: Sequence[int], recurrence: str, fusion: str) -> Model[Vec
         "recurrence": _check_choice("recurrence", recurrence, RECURRENCES),
         "fusion": _check_choice("fusion", fusion, FUSIONS),
     }
-    return ragged_layer("hero_gang", HeroGang, settings)
+    return ragged_layer("hero_gang", HeroGang, settings, precision)
 
 
 class HeroGang(nn.Module):

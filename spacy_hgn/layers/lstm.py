@@ -56,14 +56,15 @@ class LSTM(nn.Module):
         )
         rightward, leftward = inputs.chunk(2, dim=-1)
         keep = torch.is_grad_enabled()
+        recur_right, recur_left = (
+            (recur.weight * self.scale.unsqueeze(1)).to(inputs.dtype)
+            for recur in (self.recur_right, self.recur_left)
+        )
         states = [
-            _LastStates.apply(rightward, self._scaled(self.recur_right), window, True, keep),
-            _LastStates.apply(leftward, self._scaled(self.recur_left), window, False, keep),
+            _LastStates.apply(rightward, recur_right, window, True, keep),
+            _LastStates.apply(leftward, recur_left, window, False, keep),
         ]
         return torch.cat(states, dim=-1).index_select(0, window.unsort)
-
-    def _scaled(self, recur: nn.Linear) -> Tensor:
-        return recur.weight * self.scale.unsqueeze(1)
 
 
 def half_of(width: int) -> int:
@@ -87,7 +88,9 @@ class _LastStates(torch.autograd.Function):
         state. *Shape:* (4 * hidden, hidden). keep: what the way back needs. Returns:
         *Shape:* (windows, hidden), sorted as the windows are."""
         hidden = recur.shape[1]
-        last = inputs.new_empty(len(window.unsort), hidden)
+        # In bfloat16 the products are, and the states are kept in float32.
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        last = inputs.new_empty(len(window.unsort), hidden, dtype=dtype)
         kept = []
         for block, rows in _steps_of_blocks(window, rightward, inputs):
             kept.append(_run(inputs, recur, rows, last[block], keep))
@@ -129,17 +132,18 @@ def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], h: Tensor, keep: boo
     Returns what the way back needs of each step, if it is to be kept.
     """
     kept: list[Kept] = []
-    c = torch.empty_like(h)
+    c = torch.zeros_like(h)
     for step, row in enumerate(rows):
         n = len(row)
         gates = inputs.index_select(0, row)
         # A copy: a view of the output would tie the graph to itself and hold its memory.
         before = h[:n].clone() if keep and step else None
         if step:
-            gates.addmm_(h[:n], recur.t())
-        i, f, g, o = gates.sigmoid_().chunk(4, dim=-1)
+            gates.addmm_(h[:n].to(recur.dtype), recur.t())
+        gates = gates.to(h.dtype).sigmoid_()
+        i, f, g, o = gates.chunk(4, dim=-1)
         # c = f c + i (2g - 1), and h = o (2s - 1), where s = sigmoid(2c)
-        cell = c[:n].mul_(f).sub_(i) if step else torch.neg(i, out=c[:n])
+        cell = c[:n].mul_(f).sub_(i)
         cell.addcmul_(i, g, value=2)
         s = torch.mul(cell, 2).sigmoid_()
         torch.mul(o, s, out=h[:n]).mul_(2).sub_(o)

@@ -9,13 +9,17 @@ from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 from torch import Tensor, nn
 
+from .precision import check_precision
 from .torch_shim import TorchShim, weights_from_bytes, weights_to_bytes
 
 Vectors = list[Floats2d]
 
 
 def ragged_layer(
-    name: str, module_class: Callable[..., nn.Module], settings: dict[str, Any]
+    name: str,
+    module_class: Callable[..., nn.Module],
+    settings: dict[str, Any],
+    precision: str = "float32",
 ) -> Model[Vectors, Vectors]:
     """Make a layer that reads and writes one array a text.
 
@@ -25,13 +29,14 @@ def ragged_layer(
     vectors is known. Its ``forward(z, lengths)`` reads all tokens, *shape* (tokens, nI), and
     the number of tokens of each text; its ``width_out`` is nO.
     settings: one that is None is the module's number of outputs, and set from the data.
+    precision: what it predicts in, "float32", "bfloat16" or "auto".
     """
     return Model(
         name,
         forward,
         init=init,
         dims={"nI": None, "nO": None},
-        shims=[RaggedShim(name, module_class, settings)],
+        shims=[RaggedShim(name, module_class, settings, check_precision(precision))],
     )
 
 
@@ -53,7 +58,7 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
         d_vectors = _split(model, d_inputs.args[0], lengths)
         return [d if len(d) else v for d, v in zip(d_vectors, vectors)]
 
-    return _split(model, output.detach(), lengths), backprop
+    return _split(model, output.detach().float(), lengths), backprop
 
 
 def init(model: Model, X: Vectors | None = None, Y: Vectors | None = None) -> None:
@@ -74,9 +79,14 @@ class RaggedShim(TorchShim):
     """
 
     def __init__(
-        self, name: str, module_class: Callable[..., nn.Module], settings: dict[str, Any]
+        self,
+        name: str,
+        module_class: Callable[..., nn.Module],
+        settings: dict[str, Any],
+        precision: str,
     ) -> None:
         super().__init__(None, config={"width": None, **settings})
+        self.precision = precision
         self.name = name
         self.module_class = module_class
 

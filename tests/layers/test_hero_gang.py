@@ -261,3 +261,31 @@ def test_two_threads_get_the_answers_of_one():
     with ThreadPoolExecutor(2) as threads:
         for found, alone in zip(threads.map(layer.predict, batches), expected):
             assert_same(found, alone, atol=0)
+
+
+# Precision
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_bfloat16_predicts_nearly_the_same_in_float32_arrays(recurrence, fusion):
+    exact = make_layer(recurrence=recurrence, fusion=fusion)
+    rough = hero_gang([1, 3], recurrence, fusion, precision="bfloat16")
+    rough.from_bytes(exact.to_bytes())
+    inputs = vectors(5, 1, 7)
+    found, expected = rough.predict(inputs), exact.predict(inputs)
+    assert {f.dtype for f in found} == {numpy.dtype("float32")}
+    assert any((f != e).any() for f, e in zip(found, expected))
+    assert_same(found, expected, atol=0.05, rtol=0.05)
+
+
+def test_training_is_in_float32_whatever_the_precision():
+    exact, rough = make_layer(), hero_gang([1, 3], "lstm", "mlp", precision="bfloat16")
+    rough.from_bytes(exact.to_bytes())
+    inputs = vectors(5, 1, 7)
+    assert_same(rough.begin_update(inputs)[0], exact.begin_update(inputs)[0])
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="Unknown precision: expected one of auto, float32"):
+        hero_gang([3], "lstm", "mlp", precision="float16")
