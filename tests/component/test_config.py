@@ -32,6 +32,7 @@ def test_defaults_of_the_factory():
         "recurrence": "lstm",
         "fusion": "mlp",
         "dropout": 0.1,
+        "precision": "auto",
     }
     assert model.items() <= config["model"].items()
     assert model == DEFAULT_HGN_MODEL
@@ -76,7 +77,7 @@ def test_base_is_hgn_without_windows():
 def test_configs_make_pipelines(name, tiny_bert):
     config = load_config(CONFIGS / name, overrides={"vars.hero": tiny_bert}, interpolate=True)
     nlp = load_model_from_config(config, validate=True)
-    assert nlp.pipe_names == ["transformer", "hgn_ner"]
+    assert nlp.pipe_names == ["transformer", "hgn_ner", "doc_cleaner"]
     assert nlp.get_pipe("transformer").listening_components == ["hgn_ner"]
 
 
