@@ -24,10 +24,10 @@ def load_hero(
     Raises ValueError, with the library's own words, where there is none by that name.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **tokenizer_config)
         config = AutoConfig.from_pretrained(name, **{**transformer_config, "return_dict": True})
+        tokenizer = AutoTokenizer.from_pretrained(name, **tokenizer_config)
         transformer = AutoModel.from_pretrained(name, config=config)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise ValueError(
             f"Can't load the Hero {name!r}. Expected the name of a model on the Hugging Face "
             f"hub, or a local folder with config.json, tokenizer and weights. {error}"
