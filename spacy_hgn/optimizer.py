@@ -95,24 +95,3 @@ class AdamW(Optimizer):
             self._torch = torch.optim.AdamW([group], betas=betas, eps=self.eps, fused=fused)
         else:
             self._torch.add_param_group(group)
-
-
-def build_adamw(
-    learn_rate: Any,
-    hero_learn_rate: Any = None,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-8,
-    weight_decay: float = 0.01,
-    grad_clip: float = 1.0,
-) -> AdamW:
-    """Build the optimizer ``spacy-hgn.AdamW.v1``; the arguments are those of ``AdamW``."""
-    return AdamW(
-        learn_rate,
-        hero_learn_rate,
-        beta1=beta1,
-        beta2=beta2,
-        eps=eps,
-        weight_decay=weight_decay,
-        grad_clip=grad_clip,
-    )
