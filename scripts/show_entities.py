@@ -1,7 +1,9 @@
 """Load an installed pipeline by name, list the entities of a text, write a displaCy page."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import spacy
 from spacy import displacy
@@ -16,11 +18,22 @@ def main() -> None:
     args = parser.parse_args()
     nlp = spacy.load(args.package)
     docs = list(nlp.pipe(args.text.read_text(encoding="utf8").strip().split("\n\n")))
+    figures = [*map(displacy.parse_ents, docs), legend(nlp.get_pipe("hgn_ner").labels)]
     for ent in (ent for doc in docs for ent in doc.ents):
         print(f"{ent.label_:<12} {ent.text}")
     args.page.parent.mkdir(parents=True, exist_ok=True)
-    args.page.write_text(displacy.render(docs, style="ent", page=True), encoding="utf8")
+    page = displacy.render(figures, style="ent", page=True, manual=True)
+    args.page.write_text(page, encoding="utf8")
     print(f"\nOpen {args.page} in a browser.")
+
+
+def legend(labels: Sequence[str]) -> dict[str, Any]:
+    """A figure with every type that the pipeline knows."""
+    text, ents = "", []
+    for label in labels:
+        ents.append({"start": len(text), "end": len(text) + 1, "label": label})
+        text += "\N{BULLET} "
+    return {"text": text, "ents": ents, "title": "All types"}
 
 
 if __name__ == "__main__":

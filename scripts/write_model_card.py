@@ -29,7 +29,7 @@ def main() -> None:
         sources=[{"name": args.data}],
     )
     srsly.write_json(args.model / "meta.json", meta)
-    config = spacy.util.load_config(args.model / "config.cfg")
+    config = spacy.util.load_config(args.model / "config.cfg", interpolate=True)
     scores = srsly.read_json(args.metrics)
     parts = [title(meta), use(meta), trained_on(args.corpus, args.data), settings(config)]
     parts += [results(scores), versions()]
