@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 import torch
 from common import side_by_side, wnut17, write_results
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from spacy_hgn.layers.gang import Gang
+from spacy_hgn.layers.windows import cut_windows
 
 WINDOWS = [5, 7, 9]
 TEXTS = 32
@@ -49,14 +50,15 @@ def make_units(width: int) -> nn.ModuleList:
 
 
 def packed(z: Tensor, lengths: Sequence[int], units: nn.ModuleList) -> Tensor:
-    """torch.nn.LSTM over all windows of all texts, packed."""
-    texts = z.split(list(lengths))
+    """torch.nn.LSTM over all windows of all texts, packed by one look-up of their tokens."""
     states = []
-    for window, unit in zip(WINDOWS, units):
-        k = window // 2
-        cut = [text[max(0, i - k) : i + k + 1] for text in texts for i in range(len(text))]
-        _, (last, _) = unit(pack_sequence(cut, enforce_sorted=False))
-        states.append(torch.cat([last[0], last[1]], dim=-1))
+    for width, unit in zip(WINDOWS, units):
+        window = cut_windows(lengths, width, z.device)
+        rows = [window.first[:active] + step for step, active in enumerate(window.actives)]
+        tokens = z.index_select(0, torch.cat(rows))
+        _, (last, _) = unit(PackedSequence(tokens, torch.tensor(window.actives)))
+        both = torch.cat([last[0], last[1]], dim=-1)
+        states.append(both.index_select(0, window.unsort))
     return torch.stack(states, dim=1)
 
 
