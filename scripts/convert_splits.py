@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # What a part's file or folder has in its name, in the corpora that people publish.
-NAMES = {"train": ["train"], "dev": ["dev", "valid", "testa"], "test": ["test", "testb"]}
+NAMES = {"train": ["train"], "dev": ["dev", "valid", "testa"], "test": ["test"]}
 
 
 def main() -> None:

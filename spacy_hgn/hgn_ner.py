@@ -231,7 +231,7 @@ class HgnNer(TrainablePipe):
         serialize = {
             "cfg": self._cfg_to_bytes,
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": lambda: seal(self.model.to_bytes()),
+            "model": self.model.to_bytes,
         }
         return seal(util.to_bytes(serialize, exclude))
 
@@ -240,7 +240,7 @@ class HgnNer(TrainablePipe):
         deserialize: dict[str, Callable[..., Any]] = {
             "cfg": self._cfg_from_bytes,
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": self._model_from_bytes,
+            "model": self._load_model,
         }
         util.from_bytes(unseal(bytes_data, self.name), deserialize, exclude)
         return self
@@ -259,7 +259,7 @@ class HgnNer(TrainablePipe):
         deserialize: dict[str, Callable[..., Any]] = {
             "cfg": lambda p: self._cfg_from_bytes(p.read_bytes(), str(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._model_from_bytes(p.read_bytes(), str(p)),
+            "model": lambda p: self._load_model(unseal(p.read_bytes(), str(p))),
         }
         util.from_disk(path, deserialize, exclude)
         return self
@@ -307,10 +307,10 @@ class HgnNer(TrainablePipe):
         for label in self.labels:
             self.vocab.strings.add(label)
 
-    def _model_from_bytes(self, data: bytes, where: str = "hgn_ner/model") -> None:
+    def _load_model(self, data: bytes) -> None:
         self._check_outputs()
         try:
-            self.model.from_bytes(unseal(data, where))
+            self.model.from_bytes(data)
         except AttributeError:
             raise ValueError(Errors.E149) from None
         self._check_outputs()
