@@ -53,13 +53,24 @@ def packed(z: Tensor, lengths: Sequence[int], units: nn.ModuleList) -> Tensor:
     """torch.nn.LSTM over all windows of all texts, packed by one look-up of their tokens."""
     states = []
     for width, unit in zip(WINDOWS, units):
-        window = cut_windows(lengths, width, z.device)
-        rows = [window.first[:active] + step for step, active in enumerate(window.actives)]
-        tokens = z.index_select(0, torch.cat(rows))
-        _, (last, _) = unit(PackedSequence(tokens, torch.tensor(window.actives)))
+        rows, actives, unsort = pack_windows(lengths, width)
+        tokens = z.index_select(0, rows)
+        _, (last, _) = unit(PackedSequence(tokens, actives))
         both = torch.cat([last[0], last[1]], dim=-1)
-        states.append(both.index_select(0, window.unsort))
+        states.append(both.index_select(0, unsort))
     return torch.stack(states, dim=1)
+
+
+def pack_windows(lengths: Sequence[int], width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows that the windows read, step by step and longest window first; how many windows
+    are read at each step; and the place of each token's window among the sorted ones."""
+    window = cut_windows(lengths, width, torch.device("cpu"))
+    steps = torch.from_numpy(window.left + window.right + 1)
+    order = torch.argsort(steps, descending=True, stable=True)
+    first = (torch.arange(len(steps)) - torch.from_numpy(window.left))[order]
+    actives = [int((steps > step).sum()) for step in range(int(steps.max()))]
+    rows = torch.cat([first[:active] + step for step, active in enumerate(actives)])
+    return rows, torch.tensor(actives), torch.argsort(order)
 
 
 def by_position(z: Tensor, lengths: Sequence[int], units: nn.ModuleList) -> list[Tensor]:

@@ -4,26 +4,29 @@ Autograd would keep a copy of every gate's inputs and outputs and add up the gra
 shared projection slice by slice; here each step keeps its gates, and every product is one
 large matrix product.
 
-All four gates go through one sigmoid, since ``tanh(x) = 2 sigmoid(2x) - 1`` and a vectorized
-sigmoid takes a fraction of the time of tanh: the cell gate's weights are doubled beforehand.
+Everything goes through the sigmoid, since ``tanh(x) = 2 sigmoid(2x) - 1`` and a vectorized
+sigmoid takes a fraction of the time of tanh. So the states are kept as halves,
+``c / 2 = f (c / 2) + i (g - 1/2)`` and ``h / 2 = o (s - 1/2)`` with ``g`` the sigmoid of twice
+the cell gate's input and ``s = sigmoid(2c)``, and the weights make up for it beforehand.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .runs import Reading, Runs
 from .windows import Window
 
-# Windows stepped together: as many as keep a step's gates near the processor.
-BLOCK_BYTES = 2**20
+# A processor steps as many runs together as keep a step's gates in its cache.
+BLOCK_BYTES = 2**22
 
+sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
-Kept = tuple[Tensor, Tensor, Tensor, Tensor | None]
-"""Of one step: gates, cell, squashed cell, and the state before it, None at the first."""
+Kept = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Of all steps of a block: gates, half cells, their squashed cells, half states."""
 
 
 class LSTM(nn.Module):
@@ -55,16 +58,21 @@ class LSTM(nn.Module):
             z, self.project.weight * both.unsqueeze(1), self.project.bias * both
         )
         rightward, leftward = inputs.chunk(2, dim=-1)
-        keep = torch.is_grad_enabled()
-        recur_right, recur_left = (
-            (recur.weight * self.scale.unsqueeze(1)).to(inputs.dtype)
-            for recur in (self.recur_right, self.recur_left)
-        )
-        states = [
-            _LastStates.apply(rightward, recur_right, window, True, keep),
-            _LastStates.apply(leftward, recur_left, window, False, keep),
+        block = self._runs_together(inputs)
+        halves = [
+            self._half_states(rightward, self.recur_right, window.rightward(block)),
+            self._half_states(leftward, self.recur_left, window.leftward(block)),
         ]
-        return torch.cat(states, dim=-1).index_select(0, window.unsort)
+        return torch.cat(halves, dim=-1) * 2
+
+    def _half_states(self, inputs: Tensor, recur: nn.Linear, reading: Reading) -> Tensor:
+        weights = recur.weight * (2 * self.scale).unsqueeze(1)
+        return _HalfStates.apply(inputs, weights.to(inputs.dtype), reading, torch.is_grad_enabled())
+
+    def _runs_together(self, inputs: Tensor) -> int | None:
+        if inputs.device.type != "cpu":
+            return None
+        return max(BLOCK_BYTES // (4 * self.hidden * inputs.element_size()), 64)
 
 
 def half_of(width: int) -> int:
@@ -77,110 +85,111 @@ def half_of(width: int) -> int:
     return width // 2
 
 
-class _LastStates(torch.autograd.Function):
-    """The last state of every window read in one direction."""
+class _HalfStates(torch.autograd.Function):
+    """Half the last state of every window read in one direction."""
 
     @staticmethod
-    def forward(
-        ctx: Any, inputs: Tensor, recur: Tensor, window: Window, rightward: bool, keep: bool
-    ) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, recur: Tensor, reading: Reading, keep: bool) -> Tensor:
         """inputs: projected tokens. *Shape:* (tokens, 4 * hidden). recur: the weights of the
-        state. *Shape:* (4 * hidden, hidden). keep: what the way back needs. Returns:
-        *Shape:* (windows, hidden), sorted as the windows are."""
-        hidden = recur.shape[1]
-        # In bfloat16 the products are, and the states are kept in float32.
-        dtype = torch.promote_types(inputs.dtype, torch.float32)
-        last = inputs.new_empty(len(window.unsort), hidden, dtype=dtype)
-        kept = []
-        for block, rows in _steps_of_blocks(window, rightward, inputs):
-            kept.append(_run(inputs, recur, rows, last[block], keep))
+        half state. *Shape:* (4 * hidden, hidden). keep: what the way back needs. Returns:
+        *Shape:* (tokens, hidden)."""
+        last, kept = [], []
+        for runs in reading.blocks:
+            block = _run(inputs, recur, runs.rows, keep)
+            last.append(block[-1].index_select(0, runs.places))
+            if keep:
+                kept.append(block)
         ctx.save_for_backward(inputs, recur)
-        ctx.window, ctx.rightward, ctx.kept = window, rightward, kept
-        return last
+        ctx.reading, ctx.kept = reading, kept
+        return torch.cat(last).index_select(0, reading.unsort)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_last: Tensor) -> tuple[Tensor | None, ...]:
         inputs, recur = ctx.saved_tensors
-        d_inputs = torch.zeros_like(inputs)
-        d_recur = torch.zeros_like(recur)
-        blocks = _steps_of_blocks(ctx.window, ctx.rightward, inputs)
-        for (block, rows), kept in zip(blocks, ctx.kept):
-            _run_back(d_last[block], recur, rows, kept, d_inputs, d_recur)
-        return d_inputs, d_recur, None, None, None
+        d_inputs = torch.zeros_like(inputs, dtype=d_last.dtype)
+        d_recur = torch.zeros_like(recur, dtype=d_last.dtype)
+        sizes = [len(runs.places) for runs in ctx.reading.blocks]
+        of_blocks = d_last.index_select(0, ctx.reading.order).split(sizes)
+        for d_block, runs, kept in zip(of_blocks, ctx.reading.blocks, ctx.kept):
+            _run_back(d_block, recur, runs, kept, d_inputs, d_recur)
+        return d_inputs.to(inputs.dtype), d_recur.to(recur.dtype), None, None
 
 
-def _steps_of_blocks(
-    window: Window, rightward: bool, inputs: Tensor
-) -> Iterator[tuple[slice, list[Tensor]]]:
-    """Blocks of windows, each with the rows that its windows read, step by step.
+def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], keep: bool) -> Kept:
+    """Step a block's runs to their ends.
 
-    Windows come longest first, so that those still running at a step are the first ones.
+    Returns the half states of all steps, laid end to end, and, if they are to be kept, the
+    rest of ``Kept`` likewise.
     """
-    size = max(BLOCK_BYTES // (inputs.shape[1] * inputs.element_size()), 64)
-    starts, stride = (window.first, 1) if rightward else (window.last, -1)
-    for low in range(0, len(starts), size):
-        block = starts[low : low + size]
-        running = [min(active - low, size) for active in window.actives if active > low]
-        rows = [block[:n] + stride * step for step, n in enumerate(running)]
-        yield slice(low, low + size), rows
-
-
-def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], h: Tensor, keep: bool) -> list[Kept]:
-    """Step a block's windows to their last states, which are left in ``h``.
-
-    Returns what the way back needs of each step, if it is to be kept.
-    """
-    kept: list[Kept] = []
-    c = torch.zeros_like(h)
-    for step, row in enumerate(rows):
+    # In bfloat16 the products are, and the states are kept in float32.
+    dtype = torch.promote_types(inputs.dtype, torch.float32)
+    most, hidden = len(rows[0]), recur.shape[1]
+    steps = sum(len(row) for row in rows)
+    depth = steps if keep else most
+    products = inputs.new_empty(most, 4 * hidden)
+    gates = inputs.new_empty(depth, 4 * hidden, dtype=dtype)
+    cells, squashed = inputs.new_empty(2, depth, hidden, dtype=dtype)
+    states = inputs.new_empty(steps, hidden, dtype=dtype)
+    low, before = 0, slice(0, 0)
+    for row in rows:
         n = len(row)
-        gates = inputs.index_select(0, row)
-        # A copy: a view of the output would tie the graph to itself and hold its memory.
-        before = h[:n].clone() if keep and step else None
-        if step:
-            gates.addmm_(h[:n].to(recur.dtype), recur.t())
-        gates = gates.to(h.dtype).sigmoid_()
-        i, f, g, o = gates.chunk(4, dim=-1)
-        # c = f c + i (2g - 1), and h = o (2s - 1), where s = sigmoid(2c)
-        cell = c[:n].mul_(f).sub_(i)
-        cell.addcmul_(i, g, value=2)
-        s = torch.mul(cell, 2).sigmoid_()
-        torch.mul(o, s, out=h[:n]).mul_(2).sub_(o)
-        if keep:
-            kept.append((gates, cell.clone(), s, before))
-    return kept
+        here = slice(low, low + n)
+        place = here if keep else slice(0, n)
+        product = torch.index_select(inputs, 0, row, out=products[:n])
+        if low:
+            product.addmm_(states[before][:n].to(recur.dtype), recur.t())
+        i, f, g, o = torch.sigmoid(product.to(dtype), out=gates[place]).chunk(4, dim=-1)
+        c, s, h = cells[place], squashed[place], states[here]
+        if low:
+            torch.mul(cells[before if keep else place][:n], f, out=c).addcmul_(i, g)
+        else:
+            torch.mul(i, g, out=c)
+        c.sub_(i, alpha=0.5)
+        torch.mul(c, 4, out=s).sigmoid_()
+        torch.mul(o, s, out=h).sub_(o, alpha=0.5)
+        low, before = low + n, here
+    return gates, cells, squashed, states
 
 
 def _run_back(
-    d_last: Tensor,
-    recur: Tensor,
-    rows: list[Tensor],
-    kept: list[Kept],
-    d_inputs: Tensor,
-    d_recur: Tensor,
+    d_last: Tensor, recur: Tensor, runs: Runs, kept: Kept, d_inputs: Tensor, d_recur: Tensor
 ) -> None:
     """Go a block's steps back; add to the gradients of inputs and weights in place."""
-    d_h = d_last.clone()
-    d_c = torch.zeros_like(d_h)
-    for step in range(len(rows) - 1, -1, -1):
-        n = len(rows[step])
-        gates, _, s, before = kept[step]
-        i, f, g, o = gates.chunk(4, dim=-1)
-        dh, dc = d_h[:n], d_c[:n]
-        dc.addcmul_(dh * o, s * (1 - s), value=4)
-        d_gates = torch.empty_like(gates)
+    gates, cells, squashed, states = kept
+    d_states = torch.zeros_like(states).index_add_(0, runs.places, d_last)
+    d_cells = states.new_zeros(len(runs.rows[0]), states.shape[1])
+    products = gates.new_empty(len(d_cells), gates.shape[1])
+    high = len(states)
+    for step, row in reversed(list(enumerate(runs.rows))):
+        n = len(row)
+        here = slice(high - n, high)
+        i, f, g, o = gates[here].chunk(4, dim=-1)
+        s, d_h, d_c = squashed[here], d_states[here], d_cells[:n]
+        d_s = d_h * o
+        d_c.add_(sigmoid_backward(d_s, s, grad_input=d_s), alpha=4)
+        d_gates = products[:n]
         d_i, d_f, d_g, d_o = d_gates.chunk(4, dim=-1)
-        torch.mul(dc, 2 * g - 1, out=d_i)
+        torch.mul(d_c, g, out=d_i).sub_(d_c, alpha=0.5)
+        torch.mul(d_c, i, out=d_g)
+        torch.mul(d_h, s, out=d_o).sub_(d_h, alpha=0.5)
+        high -= n
         if step:
-            torch.mul(dc, kept[step - 1][1][:n], out=d_f)
+            before = slice(high - len(runs.rows[step - 1]), high)
+            torch.mul(d_c, cells[before][:n], out=d_f)
         else:
             d_f.zero_()
-        torch.mul(dh, 2 * s - 1, out=d_o)
-        torch.mul(dc, i, out=d_g).mul_(2)
-        d_gates.mul_(gates).mul_(1 - gates)
-        d_inputs.index_add_(0, rows[step], d_gates)
-        if before is not None:
-            d_recur.addmm_(d_gates.t(), before)
-            torch.mm(d_gates, recur, out=dh)
-            dc.mul_(f)
+        sigmoid_backward(d_gates, gates[here], grad_input=d_gates)
+        d_inputs.index_add_(0, row, d_gates)
+        if step:
+            d_products = d_gates.to(recur.dtype)
+            _add_product(d_recur, d_products.t(), states[before][:n].to(recur.dtype))
+            _add_product(d_states[before][:n], d_products, recur)
+            d_c.mul_(f)
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    if a.dtype == total.dtype:
+        total.addmm_(a, b)
+    else:
+        total.add_(a @ b)

@@ -1,8 +1,11 @@
 """In which floating point format the torch modules compute."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
+from thinc.api import Model
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -19,8 +22,15 @@ def check_precision(precision: str) -> str:
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
     """The context in which a module predicts: bfloat16 products where asked for, or where
     "auto" finds that the processor has instructions for them."""
-    enabled = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))
+    enabled = resolve_precision(precision, device) == "bfloat16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """The format that is computed in: what "auto" chooses on the device, or as the setting says."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if has_fast_bfloat16(device) else "float32"
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
@@ -28,3 +38,36 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def predicting_in(precision: str, models: Iterable[Model]) -> Iterator[None]:
+    """Let models predict in this precision for a while, whatever their config says.
+
+    Raises ValueError for an unknown precision.
+    """
+    check_precision(precision)
+    shims = [shim for model in models for shim in shims_with_precision(model)]
+    configured = [shim.precision for shim in shims]
+    try:
+        for shim in shims:
+            shim.precision = precision
+        yield
+    finally:
+        for shim, setting in zip(shims, configured):
+            shim.precision = setting
+
+
+def shims_with_precision(model: Model) -> list[Any]:
+    """The shims in a component's model whose precision the config sets.
+
+    Not the classifier's: it computes in float32 under every config.
+    """
+    classifier = model.get_ref("output_layer").walk() if model.has_ref("output_layer") else ()
+    fixed = [shim for node in classifier for shim in node.shims]
+    return [
+        shim
+        for node in model.walk()
+        for shim in node.shims
+        if hasattr(shim, "precision") and shim not in fixed
+    ]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .lstm import half_of
+from .runs import Reading
 from .windows import Window
 
 
@@ -33,30 +34,24 @@ class Bidirectional(nn.Module):
         """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width)."""
         rightward, leftward = self.project(z).chunk(2, dim=-1)
         states = [
-            self._last_state(rightward, window.first, window.actives, +1, self.recur_right),
-            self._last_state(leftward, window.last, window.actives, -1, self.recur_left),
+            self._last_states(rightward, window.rightward(), self.recur_right),
+            self._last_states(leftward, window.leftward(), self.recur_left),
         ]
-        return torch.cat(states, dim=-1).index_select(0, window.unsort)
+        return torch.cat(states, dim=-1)
 
-    def _last_state(
-        self, inputs: Tensor, start: Tensor, actives: list[int], stride: int, recur: nn.Linear
-    ) -> Tensor:
-        """Step through all windows at once, those that have ended set aside.
-
-        Windows come longest first, so that the ones still running are always a prefix.
-        """
-        ended: list[Tensor] = []
-        h = None
-        for step, active in enumerate(actives):
-            if h is not None and active < len(h):
-                ended.append(h[active:])
-                h = h[:active]
-            h = self._step(inputs.index_select(0, start[:active] + stride * step), h, recur)
-        return torch.cat([*([] if h is None else [h]), *ended[::-1]])
+    def _last_states(self, inputs: Tensor, reading: Reading, recur: nn.Linear) -> Tensor:
+        last = []
+        for runs in reading.blocks:
+            states: list[Tensor] = []
+            for row in runs.rows:
+                before = states[-1][: len(row)] if states else None
+                states.append(self._step(inputs.index_select(0, row), before, recur))
+            last.append(torch.cat(states).index_select(0, runs.places))
+        return torch.cat(last).index_select(0, reading.unsort)
 
     def _step(self, inputs: Tensor, h: Tensor | None, recur: nn.Linear) -> Tensor:
-        """inputs: the projected tokens. *Shape:* (active, gates * width / 2).
-        h: None at the first step. Returns: the next h. *Shape of both:* (active, width / 2)."""
+        """inputs: the projected tokens. *Shape:* (going, gates * width / 2).
+        h: None at the first step. Returns: the next h. *Shape of both:* (going, width / 2)."""
         raise NotImplementedError
 
 

@@ -8,29 +8,19 @@ import numpy
 import torch
 from torch import Tensor
 
+from .runs import Reading, share_runs
+
 
 @dataclass(frozen=True)
 class Window:
-    """The windows of one width around all tokens of a batch.
-
-    A window is cut at the ends of its text. The recurrent units read ``first``, ``last``
-    and ``actives``, which are sorted by the length of the window, longest first; ``unsort``
-    brings the result back into the order of the text.
-    """
+    """The windows of one width around all tokens of a batch, cut at the ends of their text."""
 
     width: int
-    left: Tensor
+    left: numpy.ndarray
     """Neighbours that a token has to its left, at most k. *Shape:* (tokens,)"""
-    right: Tensor
+    right: numpy.ndarray
     """Neighbours that a token has to its right, at most k. *Shape:* (tokens,)"""
-    first: Tensor
-    """Row of the window's first token, windows sorted. *Shape:* (tokens,)"""
-    last: Tensor
-    """Row of the window's last token, windows sorted. *Shape:* (tokens,)"""
-    unsort: Tensor
-    """Place of each token among the sorted windows. *Shape:* (tokens,)"""
-    actives: list[int]
-    """For each step, how many windows are at least that long (on the host)."""
+    device: torch.device
 
     @property
     def offsets(self) -> range:
@@ -38,48 +28,43 @@ class Window:
         k = self.width // 2
         return range(-k, k + 1)
 
-    @cached_property
-    def _rows(self) -> Tensor:
-        return torch.arange(len(self.left), device=self.left.device)
+    def rightward(self, block: int | None = None) -> Reading:
+        """Read the windows left to right. block: see ``share_runs``."""
+        return share_runs(self._places - self.left, self._steps, +1, self.device, block)
+
+    def leftward(self, block: int | None = None) -> Reading:
+        """Read the windows right to left. block: see ``share_runs``."""
+        return share_runs(self._places + self.right, self._steps, -1, self.device, block)
 
     def inside(self, offset: int) -> Tensor:
         """Whether each token's window has a neighbour at that offset. *Shape:* (tokens, 1)"""
-        side, distance = (self.left, -offset) if offset < 0 else (self.right, offset)
-        return (side >= distance).unsqueeze(1)
+        side = self.left if offset < 0 else self.right
+        return torch.from_numpy(side >= abs(offset)).to(self.device).unsqueeze(1)
 
     def neighbour(self, values: Tensor, offset: int) -> Tensor:
         """Each token's neighbour at that offset, zeros where its window has none.
 
         values: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width).
         """
-        rows = (self._rows + offset).clamp(0, max(len(values) - 1, 0))
-        return values.index_select(0, rows).masked_fill(~self.inside(offset), 0)
+        rows = (self._places + offset).clip(0, max(len(values) - 1, 0))
+        neighbours = values.index_select(0, torch.from_numpy(rows).to(self.device))
+        return neighbours.masked_fill(~self.inside(offset), 0)
+
+    @cached_property
+    def _places(self) -> numpy.ndarray:
+        return numpy.arange(len(self.left))
+
+    @property
+    def _steps(self) -> numpy.ndarray:
+        return self.left + self.right + 1
 
 
 def cut_windows(lengths: Sequence[int], width: int, device: torch.device) -> Window:
     """Cut a window of ``width`` tokens around every token of texts of these lengths."""
     k = width // 2
     sizes = numpy.asarray(lengths, dtype="int64")
-    ends = numpy.cumsum(sizes)
+    ends = numpy.repeat(numpy.cumsum(sizes), sizes)
     rows = numpy.arange(int(sizes.sum()), dtype="int64")
-    left = numpy.minimum(k, rows - numpy.repeat(ends - sizes, sizes))
-    right = numpy.minimum(k, numpy.repeat(ends, sizes) - 1 - rows)
-    spans = left + right + 1
-    order = numpy.argsort(-spans, kind="stable")
-    unsort = numpy.empty_like(order)
-    unsort[order] = rows
-    longest = int(spans.max(initial=0))
-    actives = [int((spans > step).sum()) for step in range(longest)]
-
-    def to_device(values: numpy.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(device)
-
-    return Window(
-        width=width,
-        left=to_device(left),
-        right=to_device(right),
-        first=to_device((rows - left)[order]),
-        last=to_device((rows + right)[order]),
-        unsort=to_device(unsort),
-        actives=actives,
-    )
+    left = numpy.minimum(k, rows - (ends - numpy.repeat(sizes, sizes)))
+    right = numpy.minimum(k, ends - 1 - rows)
+    return Window(width, left, right, device)
