@@ -15,7 +15,8 @@ STORED = ("ENT_IOB", "ENT_TYPE", "SENT_START")
 def make_docs(sentences: Iterable[Sentence], vocab: Vocab, merge: int = 1) -> Iterator[Doc]:
     """Put sentences into Docs that keep where each of them starts.
 
-    Every token but a Doc's last is followed by a space: columns don't tell the spacing.
+    Columns don't tell the spacing, so the Docs say that it is unknown. Then spaCy trains and scores
+    on the corpus's own tokens, and not on those that its tokenizer would make of the text.
 
     merge: how many consecutive sentences a Doc has; fewer at a document's end, for no Doc
     has sentences of two documents.
@@ -34,8 +35,7 @@ def make_doc(sentences: Sequence[Sentence], vocab: Vocab) -> Doc:
     """Put sentences into one Doc."""
     words = [word for sentence in sentences for word in sentence.words]
     starts = [i == 0 for sentence in sentences for i in range(len(sentence.words))]
-    spaces = [True] * (len(words) - 1) + [False]
-    doc = Doc(vocab, words=words, spaces=spaces, sent_starts=starts)  # type: ignore[arg-type]
+    doc = Doc(vocab, words=words, sent_starts=starts)  # type: ignore[arg-type]
     entities, missing = [], []
     offset = 0
     for sentence in sentences:

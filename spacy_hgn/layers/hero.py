@@ -143,7 +143,8 @@ def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
 def _encode_pieces(model: Hero, pieces: WordpieceBatch, is_train: bool) -> tuple[Any, Callable]:
     encoder = model.layers[0]
     if model.shim.takes_groups(is_train):
-        return run_in_groups(encoder, pieces, is_train)
+        with model.shim.autocast():  # casts the weights once for all groups
+            return run_in_groups(encoder, pieces, is_train)
     return encoder(pieces, is_train)
 
 

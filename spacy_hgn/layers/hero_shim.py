@@ -11,6 +11,7 @@ from thinc.types import ArgsKwargs
 from torch.nn.functional import pad
 from transformers.utils import ModelOutput
 
+from .embeddings import EmbeddingGradients
 from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
 from .precision import check_precision
 from .torch_shim import TorchShim
@@ -38,6 +39,7 @@ class HeroShim(TorchShim, HFShim):
             "precision": check_precision(precision),
         }
         self.precision = precision
+        self._embeddings = EmbeddingGradients()
         hero = HFObjects(None, None, None, dict(tokenizer_config), dict(transformer_config))
         HFShim.__init__(
             self,
@@ -60,6 +62,24 @@ class HeroShim(TorchShim, HFShim):
         config = self._hfmodel.transformer.config
         last_alone = not (config.output_hidden_states or config.output_attentions)
         return last_alone and not (is_train and self._mixed_precision)
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
+        """Run the Hero in training mode. Returns its output and the way back."""
+        self._embeddings.make_sparse(self._model)
+        output, backprop = super().begin_update(inputs)
+
+        def backprop_into_tables(grads: ArgsKwargs) -> Any:
+            # Not before: nlp.update(sgd=...) uses up the Hero's gradients in between.
+            self._embeddings.lay_tables(self._model)
+            return backprop(grads)
+
+        return output, backprop_into_tables
+
+    def copy(self) -> "HeroShim":
+        """Copy the Hero, without its gradients."""
+        copied = cast(HeroShim, super().copy())
+        copied._embeddings = EmbeddingGradients()
+        return copied
 
     def to_bytes(self) -> bytes:
         hero = hero_to_bytes(self._hfmodel) if self._hfmodel.transformer is not None else b""

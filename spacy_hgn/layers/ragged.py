@@ -50,6 +50,7 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
     flat = xp.concatenate([v for v in vectors if len(v)])
     z = xp2torch(flat, requires_grad=is_train, device=shim.device)
     output, torch_backprop = shim(ArgsKwargs(args=(z, lengths), kwargs={}), is_train)
+    output = output.float()
 
     def backprop(d_output: Vectors) -> Vectors:
         d_flat = xp.concatenate([d for d in d_output if len(d)])
@@ -58,7 +59,7 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
         d_vectors = _split(model, d_inputs.args[0], lengths)
         return [d if len(d) else v for d, v in zip(d_vectors, vectors)]
 
-    return _split(model, output.detach().float(), lengths), backprop
+    return _split(model, output.detach(), lengths), backprop
 
 
 def init(model: Model, X: Vectors | None = None, Y: Vectors | None = None) -> None:

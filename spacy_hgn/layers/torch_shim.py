@@ -1,7 +1,8 @@
 """A PyTorch shim for prediction in threads and for weights without pickle."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakSet
 
@@ -12,7 +13,8 @@ from safetensors.torch import save as save_safetensors
 from thinc.api import Optimizer, PyTorchShim, get_torch_default_device
 from thinc.shims.shim import Shim
 from thinc.types import ArgsKwargs
-from torch import nn
+from thinc.util import convert_recursive, iterate_recursive
+from torch import Tensor, nn
 
 from ..optimizer import AdamW
 from .precision import autocast
@@ -26,7 +28,7 @@ class TorchShim(PyTorchShim):
 
     Thinc's ``predict`` switches the module to evaluation and back to training, so that two
     threads on one pipeline switch each other's dropout on; this one only ever switches to
-    evaluation, and ``begin_update`` to training. It predicts in ``precision``. And it hands
+    evaluation, and ``begin_update`` to training. It computes in ``precision``. And it hands
     the modules of a step to the optimizer ``AdamW`` together rather than array by array.
     """
 
@@ -38,16 +40,24 @@ class TorchShim(PyTorchShim):
         """Run the module without recording a graph, leaving it in evaluation mode."""
         if self._model.training:
             self._model.eval()
-        with torch.no_grad(), autocast(self.precision, self.device):
+        with torch.no_grad(), self.autocast():
             return self._model(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the module in training mode. Returns its output and the way back."""
-        output, backprop_torch = super().begin_update(inputs)
+        self._model.train()
+        with self.autocast():
+            output = self._model(*inputs.args, **inputs.kwargs)
 
-        def backprop(grads: ArgsKwargs) -> Any:
+        def backprop(grads: ArgsKwargs) -> ArgsKwargs:
             _holding_gradients.add(self)
-            return backprop_torch(grads)
+            scaled = self._grad_scaler.scale(grads.kwargs["grad_tensors"], inplace=True)
+            torch.autograd.backward(*grads.args, **{**grads.kwargs, "grad_tensors": scaled})
+            of_inputs = _gradients(iterate_recursive(torch.is_tensor, inputs))
+            if self._grad_scaler.unscale([*_gradients(self._model.parameters()), *of_inputs]):
+                for gradient in of_inputs:
+                    gradient.zero_()
+            return convert_recursive(torch.is_tensor, lambda tensor: tensor.grad, inputs)
 
         return output, backprop
 
@@ -60,11 +70,21 @@ class TorchShim(PyTorchShim):
             optimizer.shims.add(self)
             _step_together(optimizer)
 
+    def autocast(self) -> AbstractContextManager:
+        """The context in which the module computes in its precision."""
+        if self._mixed_precision:
+            return torch.autocast("cuda")
+        return autocast(self.precision, self.device)
+
     def copy(self) -> "TorchShim":
         """Copy the module, under an id of its own, by which optimizers know its weights."""
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
         return copied
+
+
+def _gradients(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor.grad for tensor in tensors if tensor.grad is not None]
 
 
 def _step_together(optimizer: AdamW) -> None:

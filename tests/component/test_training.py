@@ -137,7 +137,7 @@ def test_update_with_sgd_false_leaves_the_step_to_the_caller():
 
 
 def test_gradients_of_several_updates_add_up():
-    nlp = make_nlp({"dropout": 0.0})
+    nlp = make_nlp({"dropout": 0.0, "precision": "float32"})
     examples = make_examples(nlp)
     nlp.initialize(lambda: examples)
     ner = nlp.get_pipe("hgn_ner")

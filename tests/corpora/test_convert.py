@@ -39,7 +39,7 @@ def test_prints_what_it_found_and_counted(write, out):
     assert [(e.text, e.label_) for e in first.ents] == [("Ada", "PER"), ("New York", "LOC")]
     assert first[1].ent_iob == 2
     assert [token.is_sent_start for token in first] == [True, False, False, False]
-    assert second.text == "Hi"
+    assert second.text == "Hi "
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_options_reach_the_reader(write, out):
     code, output = convert(path, out, *options)
     assert code == 0, output
     [doc] = load(out)
-    assert doc.text == "a c e"
+    assert doc.text == "a c e "
     assert [token.is_sent_start for token in doc] == [True, False, True]
     assert [entity.text for entity in doc.ents] == ["a"]
     assert convert(path, out, *settings)[0] == 1

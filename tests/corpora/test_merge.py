@@ -56,15 +56,18 @@ def test_merge_stays_within_documents(sentences, nlp, merge, expected):
 
 def test_merge_shifts_annotation(sentences, nlp):
     doc, _ = make_docs(sentences, nlp.vocab, 3)
-    assert doc.text == "a b c d e"
+    assert doc.text == "a b c d e "
     assert [(e.text, e.label_, e.start) for e in doc.ents] == [("a", "X", 0), ("c", "X", 2)]
     assert [token.ent_iob for token in doc] == [3, 2, 3, 0, 2]
     assert [token.is_sent_start for token in doc] == [True, False, True, False, True]
 
 
-def test_spaces(sentences, nlp):
-    doc = next(make_docs(sentences, nlp.vocab, 2))
-    assert [bool(token.whitespace_) for token in doc] == [True, True, True, False]
+def test_docs_keep_their_tokens_in_training(sentences, nlp, tmp_path):
+    docs = list(make_docs(sentences, nlp.vocab, 2))
+    assert all(doc.has_unknown_spaces for doc in docs)
+    pack_docs(docs).to_disk(tmp_path / "corpus.spacy")
+    for example, doc in zip(Corpus(tmp_path)(nlp), docs, strict=True):
+        assert [t.text for t in example.predicted] == [t.text for t in doc]
 
 
 def test_files_keep_everything(sentences, nlp):
