@@ -6,7 +6,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import spacy
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 
 from spacy_hgn.corpora.formats import read_corpus
 from spacy_hgn.layers.precision import has_fast_bfloat16
@@ -31,6 +32,11 @@ def wnut17(part: str) -> list[Doc]:
         sys.exit("Set HGN_ASSETS to the folder that holds wnut17/ (see the README).")
     path = Path(folder) / "wnut17" / part
     return list(read_corpus(path, spacy.blank("en")).docs)
+
+
+def spacy_examples(nlp: Language, docs: Sequence[Doc]) -> list[Example]:
+    """Examples that keep the corpus's tokens."""
+    return [Example(Doc(nlp.vocab, words=[t.text for t in doc]), doc) for doc in docs]
 
 
 def hero_config(architecture: str, **settings: Any) -> dict[str, Any]:

@@ -1,12 +1,15 @@
-"""Find a corpus's train, dev and test parts in a folder and convert each to .spacy."""
+"""Convert a corpus's train, dev and test parts to .spacy, and check that they fit together."""
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-# What a part's file or folder has in its name, in the corpora that people publish.
-NAMES = {"train": ["train"], "dev": ["dev", "valid", "testa"], "test": ["test"]}
+from wasabi import msg
+
+from spacy_hgn.cli import hgn_cli
+from spacy_hgn.corpora.errors import CorpusError
+from spacy_hgn.corpora.parts import find_parts
+from spacy_hgn.corpora.stats import count_parts, describe_problems
 
 
 def main() -> None:
@@ -16,39 +19,19 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--lang", default="en")
     args = parser.parse_args()
-    if not args.source.is_dir():
-        sys.exit(
-            f"{args.source} is no folder. Name the one that holds the train, dev and test files: "
-            "--vars.source FOLDER"
-        )
-    parts = {part: find_part(args.source, part) for part in NAMES}
+    try:
+        parts = find_parts(args.source)
+    except CorpusError as error:
+        sys.exit(str(error))
     for part, path in parts.items():
-        output = args.corpus / f"{part}.spacy"
-        command = [sys.executable, "-m", "spacy", "hgn", "convert", "--lang", args.lang]
-        if subprocess.run([*command, str(path), str(output)]).returncode:
+        convert = ["convert", "--lang", args.lang, str(path), str(args.corpus / f"{part}.spacy")]
+        if hgn_cli(convert, standalone_mode=False):
             sys.exit(1)
-
-
-def find_part(source: Path, part: str) -> Path:
-    """The one file or folder in SOURCE that the part's names fit; exit if there isn't one."""
-    others = [name for other, names in NAMES.items() if other != part for name in names]
-    fitting = [
-        path
-        for path in sorted(source.iterdir())
-        if has_any(path, NAMES[part]) and not (has_any(path, others) and part == "test")
-    ]
-    if len(fitting) != 1:
-        found = ", ".join(path.name for path in sorted(source.iterdir())) or "nothing"
-        sys.exit(
-            f"{source}: expected one file or folder with {' or '.join(NAMES[part])} in its name, "
-            f"as its {part} part; it holds {found}."
-        )
-    return fitting[0]
-
-
-def has_any(path: Path, names: list[str]) -> bool:
-    """Whether the file's name has one of the names in it."""
-    return any(name in path.name.lower() for name in names)
+    counts = count_parts(args.corpus)
+    for problem in describe_problems(counts):
+        msg.warn(problem)
+    if not counts["train"].entities:
+        sys.exit(f"{parts['train']}: expected entities to learn from, got none")
 
 
 if __name__ == "__main__":

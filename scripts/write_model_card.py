@@ -7,8 +7,8 @@ from typing import Any
 
 import spacy
 import srsly
-from spacy.tokens import DocBin
-from spacy.vocab import Vocab
+
+from spacy_hgn.corpora.stats import count_parts
 
 
 def main() -> None:
@@ -58,14 +58,13 @@ Entity types: {labels}."""
 
 def trained_on(corpus: Path, data: str) -> str:
     """The corpus and the size of its parts."""
+    counts = count_parts(corpus)
     rows = [f"Trained on {data}: on train alone, the checkpoint chosen on dev, test read once."]
-    rows += ["", "| part | sentences | tokens | entities |", "|---|---:|---:|---:|"]
-    for part in ("train", "dev", "test"):
-        docs = list(DocBin().from_disk(corpus / f"{part}.spacy").get_docs(Vocab()))
-        sentences = sum(1 for doc in docs for _ in doc.sents)
-        tokens = sum(len(doc) for doc in docs)
-        entities = sum(len(doc.ents) for doc in docs)
-        rows.append(f"| {part} | {sentences:,} | {tokens:,} | {entities:,} |")
+    rows += ["", f"| part | {counts['train'].unit} | tokens | entities |", "|---|---:|---:|---:|"]
+    for part, counted in counts.items():
+        rows.append(
+            f"| {part} | {counted.sentences:,} | {counted.tokens:,} | {counted.entities:,} |"
+        )
     return "## Data\n\n" + "\n".join(rows)
 
 

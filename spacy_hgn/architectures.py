@@ -38,8 +38,8 @@ def build_hero_gang_tagger(
     dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
         ``training.dropout`` under ``spacy train``, sets another.
     nO: the number of tags, set by the component.
-    precision: of the Gang and the fusion in prediction: "float32", "bfloat16", or "auto",
-        which is bfloat16 where the processor has instructions for it.
+    precision: of the Gang and the fusion: "float32", "bfloat16", or "auto", which is
+        bfloat16 where the processor has instructions for it.
     Raises ValueError for values that are none of these.
     """
     fused = build_hero_gang_tok2vec(tok2vec, windows, recurrence, fusion, dropout, precision)
@@ -86,8 +86,8 @@ def build_transformer_model(
     get_spans: cuts Docs into spans, which may overlap; longer ones are cut further.
     tokenizer_config, transformer_config: settings for the tokenizer and the configuration.
     mixed_precision, grad_scaler_config: as in spacy-transformers, for training on a GPU.
-    precision: "float32", "bfloat16", or "auto", which predicts in bfloat16 where the
-        processor has instructions for it.
+    precision: "float32", "bfloat16", or "auto", which is bfloat16 where the processor has
+        instructions for it; weights and their updates are float32.
     """
     return Hero(
         name,

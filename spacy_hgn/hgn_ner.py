@@ -20,6 +20,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 from thinc.types import Floats2d
 
+from .blocks import predict_in_blocks
 from .decoding import DECODERS, borders_of, decode
 from .forking import let_forked_processes_compute
 from .layers.seal import seal, unseal
@@ -174,12 +175,13 @@ class HgnNer(TrainablePipe):
         Raises ValueError where the model listens to a component that hasn't run.
         """
         docs = list(docs)
-        if not any(len(doc) for doc in docs):
-            return [self.model.ops.alloc2f(0, len(self.tag_set)) for _ in docs]
-        if not self._is_initialized:
+        filled = [doc for doc in docs if len(doc)]
+        if filled and not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-        require_vectors(self.model, docs)
-        return self.model.predict(docs)
+        require_vectors(self.model, filled)
+        found = iter(predict_in_blocks(self.model, filled))
+        nothing = self.model.ops.alloc2f(0, len(self.tag_set))
+        return [next(found) if len(doc) else nothing for doc in docs]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats2d]) -> None:
         """Decode tag probabilities into ``doc.ents``."""

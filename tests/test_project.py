@@ -1,5 +1,6 @@
 """The project as a user runs it: from files to an installed package and a page."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,9 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import srsly
 
 ROOT = Path(__file__).parent.parent
-FILES = ["project.yml", "configs", "scripts", "assets"]
+FILES = ["project.yml", "configs", "scripts", "assets/sample"]
+ASSETS = os.environ.get("HGN_ASSETS")
+PUBLISHED = ["wnut16", "wnut17", "bc5cdr-disease", "bc5cdr-chem", "bc2gm"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, minilm: Path) -> Path:
     for name in FILES:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("wnut*"))
+            shutil.copytree(source, folder / name)
         else:
             shutil.copy(source, folder / name)
     for part in ("train", "dev", "test"):
@@ -42,9 +46,27 @@ def run(project: Path, *words: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
 
 
+def run_script(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a script of the project, as its commands do."""
+    name, *arguments = words
+    command = [sys.executable, str(Path("scripts") / name), *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch):
+    """What build_corpus.py builds a corpus with, given some options."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import build_corpus
+
+    table = srsly.read_yaml(ROOT / "configs" / "corpora.yml")
+    return lambda corpus, **given: build_corpus.choose(table, corpus, given)
+
+
 @pytest.fixture(scope="module")
 def demo(project: Path) -> subprocess.CompletedProcess:
-    settings = ["--vars.demo_steps", "8", "--vars.demo_warmup", "1", "--vars.eval_frequency", "4"]
+    settings = ["--vars.steps", "8", "--vars.warmup", "1", "--vars.eval_frequency", "4"]
     return run(project, "demo", ".", *settings, "--vars.windows", "[1,3]", "--vars.fusion", "dot")
 
 
@@ -98,8 +120,7 @@ def test_ontonotes_is_built_from_conll2012_files(project, tmp_path):
         folder = tmp_path / part / "data" / "english" / "annotations" / "nw"
         folder.mkdir(parents=True)
         (folder / "sample_0001.v4_gold_conll").write_text(CONLL_2012, encoding="utf8")
-    settings = ["--vars.ontonotes_steps", "2", "--vars.ontonotes_warmup", "1"]
-    done = run(project, "ontonotes", ".", "--vars.source", str(tmp_path), *settings)
+    done = run(project, "ontonotes", ".", "--vars.source", str(tmp_path), "--vars.steps", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project / "site" / "en_hgn_ontonotes" / "__init__.py").exists()
 
@@ -111,20 +132,153 @@ def test_folder_without_parts_is_refused(project, tmp_path):
     assert "expected one file or folder with dev or valid" in done.stdout + done.stderr
 
 
-def test_missing_asset_names_variable_and_file(project, tmp_path):
+@pytest.mark.parametrize("corpus", [*PUBLISHED, "ontonotes"])
+def test_a_corpus_is_built_with_its_best_settings_of_the_paper(choose, corpus):
+    table = srsly.read_yaml(ROOT / "configs" / "corpora.yml")["corpora"]
+    source = {"source": "somewhere"} if corpus == "ontonotes" else {}
+    for fusion in ("mlp", "dot"):
+        best = table[corpus]["paper"][fusion]
+        chosen = choose(corpus, fusion=fusion, **source)
+        assert chosen["windows"] == best["windows"]
+        assert chosen["hero_learn_rate"] == 1e-4  # of the small Hero
+        large = choose(corpus, fusion=fusion, hero="some/large-hero", **source)
+        assert large["hero_learn_rate"] == best["hero_learn_rate"]
+    assert choose(corpus, **source)["windows"] == table[corpus]["paper"]["mlp"]["windows"]
+    assert choose(corpus, hero="paper", **source)["hero"] == table[corpus]["paper"]["heroes"][0]
+
+
+def test_what_is_given_goes_before_the_table(choose):
+    given = {
+        "name": "mine",
+        "windows": [],
+        "fusion": "dot",
+        "hero": "x/y",
+        "hero_learn_rate": 0.5,
+        "steps": 7,
+        "warmup": 0,
+        "eval_frequency": 3,
+        "data": "ours",
+    }
+    chosen = choose("wnut17", **given)
+    assert chosen == {**given, "source": "assets/wnut17"}
+
+
+def test_a_tenth_of_the_steps_is_warm_up(choose):
+    assert choose("demo")["warmup"] == 25
+    assert choose("wnut17")["warmup"] == 54
+    assert choose("wnut17", steps=2000)["warmup"] == 200
+
+
+def test_what_the_table_leaves_open_is_left_to_the_config(choose):
+    assert "windows" not in choose("demo")
+    assert "hero_learn_rate" not in choose("custom", source="x", hero="some/hero")
+
+
+def test_settings_that_cannot_be_read_are_refused(project):
+    for option in ("--steps=many", "--windows=[3,x]", "--seed=0.5", "--no_such_setting=1"):
+        done = run_script(project, "build_corpus.py", "demo", option)
+        assert done.returncode == 2
+        assert option.split("=")[0] in done.stderr
+    assert "wnut17" in run_script(project, "build_corpus.py", "wnut71").stderr
+
+
+def test_licensed_corpus_says_where_it_is_to_be_had(project):
+    done = run_script(project, "build_corpus.py", "ontonotes", "--source=")
+    assert done.returncode == 1
+    for expected in ("--vars.source", "LDC2013T19", "https://catalog.ldc.upenn.edu", "gold_conll"):
+        assert expected in done.stderr
+
+
+def test_source_that_is_not_there_is_named(project):
+    done = run_script(project, "build_corpus.py", "custom", "--source=no/such/folder")
+    assert done.returncode == 1
+    assert "no/such/folder: expected a folder" in done.stderr
+
+
+@pytest.fixture
+def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Convert a corpus of three texts as the step convert does, in this process."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import convert_splits
+
+    def write_and_convert(**parts: str) -> None:
+        for part, text in parts.items():
+            (tmp_path / f"{part}.tsv").write_text(text, encoding="utf8")
+        arguments = ["convert_splits.py", str(tmp_path), str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", arguments)
+        convert_splits.main()
+
+    return write_and_convert
+
+
+def test_parts_that_do_not_fit_together_are_warned_of(convert, capsys):
+    convert(train="a\tB-X\n\nb\tB-Y\n", dev="a\tB-X\n\nc\tB-Z\n", test="a\tO\n")
+    output = " ".join(capsys.readouterr().out.split())
+    assert "test has no entities" in output
+    assert "dev lacks types that train has: Y" in output
+    assert "train lacks types that dev has: Z" in output
+
+
+def test_card_counts_texts_where_sentences_are_not_known(convert, tmp_path):
+    text = '{"text": "Ada saw Bo", "spans": [{"start": 0, "end": 3, "label": "PER"}]}\n'
+    convert(train=text * 2, dev=text, test=text)
+    import write_model_card
+
+    card = write_model_card.trained_on(tmp_path / "out", "texts of ours")
+    assert "| part | texts | tokens | entities |" in card
+    assert "| train | 2 | 6 | 2 |" in card
+
+
+def test_corpus_without_entities_is_refused(convert):
+    with pytest.raises(SystemExit, match=r"train\.tsv: expected entities to learn from, got none"):
+        convert(train="a\tO\n", dev="a\tO\n", test="a\tO\n")
+
+
+def test_empty_part_is_refused(convert, capsys):
+    with pytest.raises(SystemExit) as stop:
+        convert(train="a\tB-X\n", dev="\n", test="a\tB-X\n")
+    assert stop.value.code == 1
+    assert "dev.tsv: expected sentences, got none" in capsys.readouterr().out
+
+
+def test_missing_asset_names_variable_file_and_address(project, tmp_path):
     done = run(project, "wnut17", ".", HGN_ASSETS=str(tmp_path))
     assert done.returncode != 0
     assert "HGN_ASSETS" in done.stderr
-    assert "wnut17train.conll" in done.stderr
+    assert str(tmp_path / "wnut17" / "wnut17train.conll") in done.stderr
+    assert "https://raw.githubusercontent.com/leondz/emerging_entities_17/" in done.stderr
 
 
 def test_asset_with_another_checksum_is_refused(project, tmp_path):
     (tmp_path / "wnut17").mkdir()
-    (tmp_path / "wnut17" / "wnut17train.conll").write_text("Apple\tB-corporation\n")
-    done = run(project, "wnut17", ".", HGN_ASSETS=str(tmp_path))
-    shutil.rmtree(project / "assets" / "wnut17")
-    assert done.returncode != 0
-    assert "c213127d9438fb2c64fe0fabe8644489" in done.stderr
+    path = tmp_path / "wnut17" / "wnut17train.conll"
+    path.write_text("Apple\tB-corporation\n")
+    done = run_script(project, "fetch_assets.py", "wnut17", HGN_ASSETS=str(tmp_path))
+    assert done.returncode == 1
+    assert "Expected c213127d9438fb2c64fe0fabe8644489" in done.stderr
+    assert f"got {hashlib.md5(path.read_bytes()).hexdigest()}" in done.stderr
+    assert not any((project / "assets" / "wnut17").iterdir())
+
+
+def test_asset_that_was_changed_is_refused(project):
+    (project / "assets" / "bc2gm").mkdir()
+    (project / "assets" / "bc2gm" / "train.tsv").write_text("Apple\tB-GENE\n")
+    done = run_script(project, "fetch_assets.py", "bc2gm")
+    assert done.returncode == 1
+    assert "Expected 730575863058c4a1e5eceeb979a0f6ba" in done.stderr
+    assert "Delete" in done.stderr
+    shutil.rmtree(project / "assets" / "bc2gm")
+
+
+@pytest.mark.skipif(
+    not ASSETS, reason="HGN_ASSETS is not set: it names the folder of the real corpora"
+)
+@pytest.mark.parametrize("corpus", PUBLISHED)
+def test_assets_are_those_of_the_table(project, corpus):
+    done = run_script(project, "fetch_assets.py", corpus)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": there, checksum") == 3
+    assert len(list((project / "assets" / corpus).iterdir())) == 3
 
 
 CONLL_2012 = """#begin document (nw/sample_0001); part 000

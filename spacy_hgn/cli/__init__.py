@@ -6,4 +6,4 @@ from typer import Typer
 hgn_cli = Typer(name="hgn", help="Hero-Gang Neural model: corpora and pages.", no_args_is_help=True)
 app.add_typer(hgn_cli)
 
-from . import convert  # noqa: E402, F401
+from . import benchmark, convert, experiment, stats  # noqa: E402, F401

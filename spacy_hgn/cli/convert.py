@@ -18,13 +18,11 @@ from spacy_hgn.corpora.conll2012 import FILE_PATTERN
 from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import FORMATS, Corpus, read_corpus
-from spacy_hgn.corpora.repairs import Repair, Repairs
+from spacy_hgn.corpora.parts import SPACY_SUFFIX, choose_files, list_files
+from spacy_hgn.corpora.repairs import REPORT_SUFFIX, Repair, Repairs
 from spacy_hgn.corpora.schemes import SCHEMES
 
 from . import hgn_cli
-
-SUFFIX = ".spacy"
-REPORT_SUFFIX = ".repairs.jsonl"
 
 
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
@@ -80,7 +78,7 @@ def convert_cli(
         repairs: Repairs = [] if lenient else None
         outputs = convert(
             find_files(input_path, output_path, glob),
-            _blank_pipeline(lang),
+            blank_pipeline(lang),
             repairs,
             format=format,
             delimiter=delimiter,
@@ -120,34 +118,29 @@ def find_files(input_path: Path, output_path: Path, glob: str = "*") -> dict[Pat
     Raises CorpusError if there are none, and ValueError if a file's output isn't ``.spacy``.
     """
     if not input_path.is_dir():
-        if output_path.suffix != SUFFIX:
-            raise ValueError(f"Expected an output that ends in {SUFFIX}, got {output_path}.")
+        if output_path.suffix != SPACY_SUFFIX:
+            raise ValueError(f"Expected an output that ends in {SPACY_SUFFIX}, got {output_path}.")
         return {output_path: [input_path]}
-    paths = [path for path in sorted(input_path.rglob(glob)) if _is_input(path, input_path)]
-    if of_conll2012 := [path for path in paths if path.match(FILE_PATTERN)]:
-        if others := len(paths) - len(of_conll2012):
-            msg.info(f"Passed over {others:,} files that aren't {FILE_PATTERN}")
-        paths = of_conll2012
+    found = list_files(input_path, glob)
+    paths = choose_files(found)
+    if others := len(found) - len(paths):
+        msg.info(f"Passed over {others:,} files that aren't {FILE_PATTERN}")
     if not paths:
         raise CorpusError(input_path, f"expected files that match {glob}, got none")
-    if output_path.suffix == SUFFIX:
+    if output_path.suffix == SPACY_SUFFIX:
         return {output_path: paths}
     wanted = {path: output_path / path.relative_to(input_path) for path in paths}
-    taken = Counter(path.with_suffix(SUFFIX) for path in wanted.values())
+    taken = Counter(path.with_suffix(SPACY_SUFFIX) for path in wanted.values())
     return {
-        target.with_suffix(SUFFIX)
-        if taken[target.with_suffix(SUFFIX)] == 1
-        else target.with_name(target.name + SUFFIX): [path]
+        target.with_suffix(SPACY_SUFFIX)
+        if taken[target.with_suffix(SPACY_SUFFIX)] == 1
+        else target.with_name(target.name + SPACY_SUFFIX): [path]
         for path, target in wanted.items()
     }
 
 
-def _is_input(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.is_file() and not is_hidden and not path.name.endswith((SUFFIX, REPORT_SUFFIX))
-
-
-def _blank_pipeline(lang: str) -> Language:
+def blank_pipeline(lang: str) -> Language:
+    """The language's tokenizer and vocabulary. Raises ValueError if spaCy doesn't know it."""
     try:
         return spacy.blank(lang)
     except ImportError as error:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from .lines import Line
 
+REPORT_SUFFIX = ".repairs.jsonl"
+"""What the name of a file that tells repairs ends with."""
+
 
 @dataclass(frozen=True)
 class Repair:

@@ -15,7 +15,7 @@ class EmbeddingGradients:
     """The tables that the gradients of a module's embeddings are added to, on a CPU."""
 
     def __init__(self) -> None:
-        self.tables: dict[nn.Parameter, Tensor] = {}
+        self.tables: dict[Tensor, Tensor] = {}
 
     def make_sparse(self, module: nn.Module) -> None:
         """Have the module's embeddings send sparse gradients back."""

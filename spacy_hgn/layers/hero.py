@@ -11,6 +11,7 @@ from spacy_transformers.layers._util import replace_listener
 from spacy_transformers.layers.transformer_model import TransformerModel, set_pytorch_transformer
 from thinc.api import Model
 from thinc.layers.pytorchwrapper import forward as forward_torch
+from thinc.types import Ragged
 
 from .alignment import DocAlignment, align_doc, to_ragged
 from .hero_batch import HeroBatch, join_alignments
@@ -94,28 +95,15 @@ def init(model: Hero, X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: Hero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
-    parts = _encode_docs(model, docs)
-    rows = [part for doc_parts in parts for part in doc_parts]
-    if not rows:
+    spans, pieces, doc_aligns = _prepare(model, docs)
+    if pieces is None:
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
-    alignments = [
-        align_doc(doc, [p.span for p in doc_parts], [p.token_pieces for p in doc_parts])
-        for doc, doc_parts in zip(docs, parts)
-    ]
-    _log_losses(model, docs, rows, alignments)
-    any_blank = any(not pieces for alignment in alignments for _, pieces in alignment)
-    width = max(len(row.ids) for row in rows) + any_blank
-    doc_aligns = [
-        to_ragged(alignment, width, blank=len(doc_parts[0].ids) if doc_parts else 0)
-        for alignment, doc_parts in zip(alignments, parts)
-    ]
-    pieces = pad_batch(model.tokenizer, rows, width)
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
     batch = HeroBatch(
-        spans=[[part.span for part in doc_parts] for doc_parts in parts],
+        spans=spans,
         wordpieces=pieces,
         model_output=output,
-        align=join_alignments(doc_aligns, [len(doc_parts) for doc_parts in parts], width),
+        align=join_alignments(doc_aligns, [len(s) for s in spans], pieces.input_ids.shape[1]),
         doc_aligns=doc_aligns,
     )
 
@@ -124,6 +112,30 @@ def forward(
         return docs
 
     return batch, backprop
+
+
+def _prepare(
+    model: Hero, docs: Sequence[Doc]
+) -> tuple[list[list[Span]], WordpieceBatch | None, list[Ragged]]:
+    """Each Doc's spans, the word pieces of all spans, None if there are none, and each Doc's
+    alignment. What is needed on the way to these is much for a long Doc, and given up here."""
+    parts = _encode_docs(model, docs)
+    rows = [part for doc_parts in parts for part in doc_parts]
+    spans = [[part.span for part in doc_parts] for doc_parts in parts]
+    if not rows:
+        return spans, None, []
+    alignments = [
+        align_doc(doc, doc_spans, [part.token_pieces for part in doc_parts])
+        for doc, doc_spans, doc_parts in zip(docs, spans, parts)
+    ]
+    _log_losses(model, docs, rows, alignments)
+    any_blank = any(not pieces for alignment in alignments for _, pieces in alignment)
+    width = max(len(row.ids) for row in rows) + any_blank
+    doc_aligns = [
+        to_ragged(alignment, width, blank=len(doc_parts[0].ids) if doc_parts else 0)
+        for alignment, doc_parts in zip(alignments, parts)
+    ]
+    return spans, pad_batch(model.tokenizer, rows, width), doc_aligns
 
 
 def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:

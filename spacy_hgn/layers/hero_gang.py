@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
+import torch
 from thinc.api import Model
 from torch import Tensor, nn
 
 from .fusion import FUSIONS
 from .gang import RECURRENCES, Gang
 from .ragged import Vectors, ragged_layer
+
+# Tokens that go through Gang and fusion at a time in prediction.
+BLOCK_TOKENS = 2048
 
 
 def hero_gang(
@@ -20,7 +25,7 @@ def hero_gang(
     nO is nI, but ``(len(windows) + 1) * nI`` for the fusion "concat".
 
     windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp.
-    fusion: mlp, dot, concat or add. precision: float32, bfloat16 or auto, in prediction.
+    fusion: mlp, dot, concat or add. precision: float32, bfloat16 or auto.
     Raises ValueError for anything else.
     """
     settings = {
@@ -37,11 +42,30 @@ class HeroGang(nn.Module):
     def __init__(self, width: int, windows: Sequence[int], recurrence: str, fusion: str) -> None:
         super().__init__()
         self.gang = Gang(width, windows, recurrence)
+        self.reach = max(windows, default=1) // 2
         self.fusion = FUSIONS[fusion](width, len(windows))
-        self.width_out = self.fusion.width_out
+        self.width_out: int = self.fusion.width_out  # type: ignore[assignment]
 
     def forward(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width_out)."""
+        """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width_out).
+
+        In prediction, tokens are taken in blocks, each with its neighbours around it, so that
+        a long text needs no more memory than a short one.
+        """
+        if torch.is_grad_enabled() or len(z) <= BLOCK_TOKENS:
+            return self._fuse(z, lengths)
+        fused = z.new_empty((len(z), self.width_out))
+        bounds = numpy.cumsum([0, *lengths])
+        for first in range(0, len(z), BLOCK_TOKENS):
+            last = min(first + BLOCK_TOKENS, len(z)) - 1
+            low = max(first - self.reach, bounds[bounds <= first][-1])
+            high = min(last + 1 + self.reach, bounds[bounds > last][0])
+            within = numpy.diff(bounds.clip(low, high))
+            block = self._fuse(z[low:high], within[within > 0].tolist())
+            fused[first : last + 1] = block[first - low : last + 1 - low]
+        return fused
+
+    def _fuse(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         return self.fusion(z, self.gang(z, lengths))
 
 

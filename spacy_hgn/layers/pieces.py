@@ -1,7 +1,8 @@
 """Word pieces: spans of text as sequences that the Hero can hold."""
 
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from .alignment import align_by_offsets, align_by_strings
 
 # Fast tokenizers keep truncation as a state of their own and refuse two threads at once.
 _tokenizer_lock = threading.Lock()
+# What a tokenizer tells of a span takes more memory than is kept of it.
+SPANS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,12 @@ def pad_batch(tokenizer: Any, parts: Sequence[PieceSpan], width: int) -> Wordpie
     )
 
 
-def _encode(tokenizer: Any, spans: Sequence[Span]) -> list[PieceSpan]:
+def _encode(tokenizer: Any, spans: Sequence[Span]) -> Iterator[PieceSpan]:
+    for first in range(0, len(spans), SPANS_AT_A_TIME):
+        yield from _encode_some(tokenizer, spans[first : first + SPANS_AT_A_TIME])
+
+
+def _encode_some(tokenizer: Any, spans: Sequence[Span]) -> Iterator[PieceSpan]:
     texts = [span.text for span in spans]
     with _tokenizer_lock:
         batch = tokenizer(
@@ -78,17 +86,15 @@ def _encode(tokenizer: Any, spans: Sequence[Span]) -> list[PieceSpan]:
             return_offsets_mapping=tokenizer.is_fast,
             verbose=False,  # sequences over the limit are cut here, nothing to warn of
         )
-    encoded = []
     for i, (span, text) in enumerate(zip(spans, texts)):
         ids = batch["input_ids"][i]
-        strings = tokenizer.convert_ids_to_tokens(ids)
+        strings = [sys.intern(piece) for piece in tokenizer.convert_ids_to_tokens(ids)]
         if tokenizer.is_fast:
             token_pieces = align_by_offsets(span, text, batch["offset_mapping"][i])
         else:
             token_pieces = align_by_strings(span, strings, tokenizer.all_special_tokens)
         type_ids = batch["token_type_ids"][i] if "token_type_ids" in batch else None
-        encoded.append(PieceSpan(span, ids, strings, type_ids, token_pieces))
-    return encoded
+        yield PieceSpan(span, ids, strings, type_ids, token_pieces)
 
 
 def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:

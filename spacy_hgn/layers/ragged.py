@@ -29,7 +29,7 @@ def ragged_layer(
     vectors is known. Its ``forward(z, lengths)`` reads all tokens, *shape* (tokens, nI), and
     the number of tokens of each text; its ``width_out`` is nO.
     settings: one that is None is the module's number of outputs, and set from the data.
-    precision: what it predicts in, "float32", "bfloat16" or "auto".
+    precision: what it computes in, "float32", "bfloat16" or "auto".
     """
     return Model(
         name,
@@ -47,14 +47,13 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
     if not any(lengths):
         nothing = [model.ops.alloc2f(0, model.get_dim("nO")) for _ in vectors]
         return nothing, lambda d_output: vectors
-    flat = xp.concatenate([v for v in vectors if len(v)])
+    flat = _join(xp, vectors)
     z = xp2torch(flat, requires_grad=is_train, device=shim.device)
     output, torch_backprop = shim(ArgsKwargs(args=(z, lengths), kwargs={}), is_train)
     output = output.float()
 
     def backprop(d_output: Vectors) -> Vectors:
-        d_flat = xp.concatenate([d for d in d_output if len(d)])
-        grads = {"grad_tensors": (xp2torch(d_flat, device=shim.device),)}
+        grads = {"grad_tensors": (xp2torch(_join(xp, d_output), device=shim.device),)}
         d_inputs = torch_backprop(ArgsKwargs(args=((output,),), kwargs=grads))
         d_vectors = _split(model, d_inputs.args[0], lengths)
         return [d if len(d) else v for d, v in zip(d_vectors, vectors)]
@@ -140,6 +139,12 @@ def _width_of(vectors: Vectors | None) -> int:
         "Can't tell the width of the Hero's vectors: initialize the model with a sample of "
         "non-empty Docs, after the component that the Hero listens to."
     )
+
+
+def _join(xp: Any, arrays: Vectors) -> Floats2d:
+    """All rows in one array; of a single array, that one and no copy."""
+    arrays = [array for array in arrays if len(array)]
+    return arrays[0] if len(arrays) == 1 else xp.concatenate(arrays)
 
 
 def _split(model: Model, flat: Tensor, lengths: list[int]) -> Vectors:

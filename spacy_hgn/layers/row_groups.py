@@ -8,6 +8,8 @@ from spacy_transformers.data_classes import WordpieceBatch
 from thinc.api import Model
 from transformers.utils import ModelOutput
 
+from .memory import give_back_freed, sparse_zeros
+
 # A sequence joins a group while it is at least this much of the group's longest ...
 LIKE = 0.8
 # ... or while the group is too small to keep the processor busy.
@@ -27,17 +29,23 @@ def run_in_groups(
     groups = group_rows(pieces.lengths, limit=None if is_train else LARGEST_GROUP)
     if len(groups) == 1:
         return encoder(pieces, is_train)
-    runs = [encoder(_take(pieces, rows), is_train) for rows in groups]
-    first = runs[0][0]["last_hidden_state"]
-    hidden = first.new_zeros(*pieces.input_ids.shape, first.shape[-1])
-    for rows, (output, _) in zip(groups, runs):
+    is_long = sum(pieces.lengths) > LARGEST_GROUP
+    hidden: torch.Tensor | None = None
+    ways_back = []
+    for rows in groups:
+        output, backprop_group = encoder(_take(pieces, rows), is_train)
         part = output["last_hidden_state"].detach()
+        if hidden is None:
+            hidden = sparse_zeros((*pieces.input_ids.shape, part.shape[2]), part)
         hidden[rows, : part.shape[1]] = part
+        if is_train:
+            ways_back.append((rows, part.shape[1], backprop_group))
+        elif is_long:
+            give_back_freed()
 
     def backprop(d_output: ModelOutput) -> None:
         (d_hidden,) = d_output.values()
-        for rows, (output, backprop_group) in zip(groups, runs):
-            width = output["last_hidden_state"].shape[1]
+        for rows, width, backprop_group in ways_back:
             backprop_group(ModelOutput(last_hidden_state=d_hidden[rows, :width]))
 
     return ModelOutput(last_hidden_state=hidden), backprop

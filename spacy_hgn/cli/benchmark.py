@@ -1,0 +1,317 @@
+"""``spacy hgn benchmark``: how fast a pipeline is in each precision, and what it finds."""
+
+from collections.abc import Sequence
+from enum import Enum
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import srsly
+from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.util import load_model
+from typer import Argument, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from spacy_hgn.corpora.errors import CorpusError
+from spacy_hgn.corpora.formats import Corpus, guess_format, read_corpus
+from spacy_hgn.corpora.lines import read_lines
+
+from . import hgn_cli
+
+if TYPE_CHECKING:
+    from spacy_hgn.measuring import Result
+
+FACTORY = "hgn_ner"
+
+
+class Precision(str, Enum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Pipeline = Argument(help="Name of an installed package, or folder")
+Texts = Argument(help=".spacy, corpus, or .txt with a text a line", exists=True, dir_okay=False)
+Precisions = Option("--precision", "-p", help="To measure; may be given several times")
+BatchSizes = Option("--batch-size", "-b", min=1, help="To measure; may be given several times")
+Rounds = Option("--rounds", "-r", min=1, help="Timed passes over the texts for each candidate")
+Limit = Option("--limit", "-n", min=1, help="Take only so many texts, the first ones")
+Gpu = Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
+Threads = Option("--threads", "-t", min=1, help="Threads that torch computes with")
+Code = Option("--code", "-c", help="Python file with what the pipeline registers")
+Output = Option("--output", "-o", dir_okay=False, help="JSON file for all that is measured")
+
+
+@hgn_cli.command("benchmark")
+def benchmark_cli(
+    pipeline: Annotated[str, Pipeline],
+    texts: Annotated[Path, Texts],
+    precision: Annotated[list[Precision], Precisions] = [*Precision],
+    batch_size: Annotated[list[int], BatchSizes] = [32, 128, 512],
+    rounds: Annotated[int, Rounds] = 3,
+    limit: Annotated[int | None, Limit] = None,
+    gpu_id: Annotated[int, Gpu] = -1,
+    threads: Annotated[int | None, Threads] = None,
+    code: Annotated[Path | None, Code] = None,
+    output: Annotated[Path | None, Output] = None,
+) -> None:
+    """Measure a pipeline with hgn_ner in each precision and with each batch size.
+
+    TEXTS is a .spacy file, a corpus in a format that convert reads, or a .txt file with a text
+    a line. If it has entities, they are the gold for precision, recall and F1 (micro).
+
+    Each candidate reads all texts once to warm up; then the candidates are timed in turns.
+    Words are tokens; to split texts into them isn't timed. Shown are the median of the rounds
+    and its 95% interval, by a bootstrap over rounds and batches. A text is changed if its
+    entities aren't those of the first candidate in float32.
+    """
+    try:
+        import_code(code)
+        setup_gpu(gpu_id, silent=False)
+        nlp = load_pipeline(pipeline)
+        corpus = read_texts(texts, nlp, limit)
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        precisions = [each.value for each in precision]
+        report = benchmark(nlp, corpus, precisions, batch_size, rounds, threads)
+        if output is not None:
+            named = {"pipeline": pipeline, "texts": str(texts)}
+            srsly.write_json(output, {**named, **report})
+            msg.good(f"Written to {output}")
+    except (ValueError, OSError) as error:
+        msg.fail("Can't benchmark")
+        print(locale_escape(str(error)))  # as it is: wasabi would wrap a corpus's line
+        raise Exit(1) from error
+
+
+def load_pipeline(name: str) -> Language:
+    """Load an installed package or a folder.
+
+    Raises OSError if there is none, and ValueError if no ``hgn_ner`` runs in it.
+    """
+    nlp = load_model(name)
+    if not _own_components(nlp):
+        components = ", ".join(nlp.pipe_names) or "none"
+        disabled = f" (disabled: {', '.join(nlp.disabled)})" if nlp.disabled else ""
+        raise ValueError(
+            f"{name}: expected a pipeline with {FACTORY}, "
+            f"got one with the components: {components}{disabled}."
+        )
+    return nlp
+
+
+def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
+    """Read the texts that have tokens, with the entities that the file has.
+
+    A ``.txt`` file that isn't plainly JSONL or CoNLL has a text a line.
+    Raises CorpusError for what can't be read and for a file without texts.
+    """
+    if path.suffix == ".spacy":
+        corpus = _read_docbin(path, nlp)
+    elif path.suffix == ".txt" and guess_format(path) == "columns":
+        docs = [nlp.make_doc(line.text) for line in read_lines(path) if not line.is_blank]
+        corpus = Corpus(docs, len(docs), "a text a line")
+    else:
+        corpus = read_corpus(path, nlp)
+    docs = [doc for doc in corpus.docs if len(doc)][:limit]
+    if not docs:
+        raise CorpusError(path, "expected texts, got none")
+    return Corpus(docs, len(docs), corpus.found)
+
+
+def _read_docbin(path: Path, nlp: Language) -> Corpus:
+    try:
+        docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
+    except ValueError as error:
+        raise CorpusError(path, f"expected a .spacy file, got an error ({error})") from error
+    return Corpus(docs, len(docs), "DocBin")
+
+
+def benchmark(
+    nlp: Language,
+    corpus: Corpus,
+    precisions: Sequence[str],
+    batch_sizes: Sequence[int],
+    rounds: int,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Measure every precision with every batch size; shows what it finds and returns it.
+
+    threads: that torch computes with from now on.
+    """
+    import torch
+
+    from spacy_hgn.measuring import Candidate, measure
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    setting = _describe(nlp, corpus)
+    _show_setting(setting)
+    _warn(nlp, corpus, precisions, batch_sizes)
+    wanted = product(dict.fromkeys(precisions), sorted(set(batch_sizes)))
+    results = measure(nlp, corpus.docs, [Candidate(*each) for each in wanted], rounds)
+    rows = [_to_row(result, results) for result in results]
+    _show_results(rows, setting)
+    return {**setting, "results": rows}
+
+
+def _describe(nlp: Language, corpus: Corpus) -> dict[str, Any]:
+    """What is measured, and on what."""
+    from thinc.api import get_torch_default_device
+
+    from spacy_hgn.layers.precision import resolve_precision
+    from spacy_hgn.measuring import machine
+
+    return {
+        "components": {name: _configured_precision(nlp, name) for name in nlp.pipe_names},
+        "read_as": corpus.found,
+        "n_texts": len(corpus.docs),
+        "n_words": sum(map(len, corpus.docs)),
+        "n_entities": sum(len(doc.ents) for doc in corpus.docs),
+        "machine": machine(),
+        "auto": resolve_precision("auto", get_torch_default_device()),
+    }
+
+
+def _configured_precision(nlp: Language, name: str) -> str | None:
+    """A component's precision as its config says, or None if it has no such setting."""
+    from spacy_hgn.layers.precision import shims_with_precision
+    from spacy_hgn.measuring import models_of
+
+    models = models_of(nlp)
+    shims = shims_with_precision(models[name]) if name in models else []
+    return ", ".join(sorted({shim.precision for shim in shims})) or None
+
+
+def _own_components(nlp: Language) -> list[str]:
+    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == FACTORY]
+
+
+def _show_setting(setting: dict[str, Any]) -> None:
+    components = [
+        f"{name} (precision {precision})" if precision else name
+        for name, precision in setting["components"].items()
+    ]
+    gold = f"{setting['n_entities']:,} entities as gold" if setting["n_entities"] else "no gold"
+    machine = setting["machine"]
+    msg.info(f"Components: {', '.join(components)}")
+    msg.info(
+        f"Texts: {setting['n_texts']:,} with {setting['n_words']:,} words, {gold}; "
+        f"read as {setting['read_as']}"
+    )
+    msg.info(
+        f"Machine: {machine['processor']}, {machine['cores']} cores; torch computes on "
+        f"{machine['device']}, threads: {machine['threads']}"
+    )
+    msg.info(f'Precision "auto" is {setting["auto"]} here')
+
+
+def _warn(
+    nlp: Language, corpus: Corpus, precisions: Sequence[str], batch_sizes: Sequence[int]
+) -> None:
+    """Tell what makes the figures mean less than they seem to."""
+    from thinc.api import get_torch_default_device
+
+    from spacy_hgn.layers.precision import has_fast_bfloat16
+    from spacy_hgn.measuring import models_of
+
+    if "bfloat16" in precisions and not has_fast_bfloat16(get_torch_default_device()):
+        msg.warn("This device has no instructions for bfloat16: expect it to be slow")
+    for name, model in models_of(nlp).items():
+        has_module = any(node.shims for node in model.walk())
+        if has_module and _configured_precision(nlp, name) is None:
+            msg.warn(f"{name} has no setting for precision: it computes as it always does")
+    known = {label for name in _own_components(nlp) for label in nlp.pipe_labels[name]}
+    gold = {entity.label_ for doc in corpus.docs for entity in doc.ents}
+    if unknown := sorted(gold - known):
+        msg.warn(f"Types in the gold that {FACTORY} doesn't know: {', '.join(unknown)}")
+    if max(batch_sizes) > len(corpus.docs):
+        msg.warn(f"There are only {len(corpus.docs):,} texts: larger batches aren't full")
+
+
+def _to_row(result: "Result", results: Sequence["Result"]) -> dict[str, Any]:
+    """A result in plain values; only with float32 measured it has "n_changed"."""
+    row = {
+        "precision": result.candidate.precision,
+        "batch_size": result.candidate.batch_size,
+        "words_per_second": result.speed,
+        "interval": result.interval(),
+        "rounds": result.by_round.tolist(),
+        "outliers": result.outliers(1.5),
+        "extreme_outliers": result.outliers(3),
+        **result.scores,
+    }
+    exact = [other for other in results if other.candidate.precision == "float32"]
+    return {**row, "n_changed": result.changed_from(exact[0])} if exact else row
+
+
+def _show_results(rows: Sequence[dict[str, Any]], setting: dict[str, Any]) -> None:
+    best = max(rows, key=lambda row: row["words_per_second"])
+    header = ["precision", "batch size", "words/s", "95% interval"]
+    header += ["P", "R", "F1"] if "ents_f" in best else []
+    header += ["changed"] if "n_changed" in best else []
+    print()
+    msg.table(
+        [[*_cells(row), "best" if row is best else ""] for row in rows],
+        header=[*header, ""],
+        divider=True,
+        aligns=["l", *"r" * len(header[1:]), "l"],
+    )
+    outliers, extreme = (max(row[key] for row in rows) for key in ("outliers", "extreme_outliers"))
+    if outliers:
+        msg.info(f"Outliers: up to {outliers:.1%} of a row's batches, extreme ones {extreme:.1%}")
+    _show_changes(rows, setting["n_texts"])
+    speed = f"{best['words_per_second']:,.0f} words a second"
+    msg.good(f"Best: {best['precision']} in batches of {best['batch_size']}, {speed}")
+    rivals = [row for row in rows if row["precision"] != best["precision"]]
+    if rivals and _is_faster(best, max(rivals, key=lambda row: row["words_per_second"])):
+        _show_settings_to_change(best["precision"], setting)
+    elif rivals:
+        msg.info("Too few texts or rounds to tell which precision is faster")
+
+
+def _is_faster(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the whole interval is above the other's."""
+    intervals = row["interval"], other["interval"]
+    return None not in intervals and intervals[0][0] > intervals[1][1]
+
+
+def _show_settings_to_change(precision: str, setting: dict[str, Any]) -> None:
+    """Tell which components aren't set to the faster precision."""
+    others = [
+        f"{name} ({configured})"
+        for name, configured in setting["components"].items()
+        if configured and configured.replace("auto", setting["auto"]) != precision
+    ]
+    if others:
+        components = ", ".join(others)
+        msg.info(f'For that speed, set precision = "{precision}" in the config of {components}')
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    """A row as the table shows it, up to its mark."""
+    low_high = [f"{limit:,.0f}" for limit in row["interval"] or ()]
+    cells = [row["precision"], f"{row['batch_size']:,}", f"{row['words_per_second']:,.0f}"]
+    cells.append(" - ".join(low_high) or "-")
+    cells += [f"{100 * row[key]:.2f}" for key in ("ents_p", "ents_r", "ents_f") if key in row]
+    if "n_changed" in row:
+        cells.append(f"{row['n_changed']:,}")
+    return cells
+
+
+def _show_changes(rows: Sequence[dict[str, Any]], n_texts: int) -> None:
+    """Tell what bfloat16 changes, in its worst row."""
+    exact = [row for row in rows if row["precision"] == "float32"]
+    rough = [row for row in rows if row["precision"] == "bfloat16"]
+    if not exact or not rough:
+        return
+    worst = max(rough, key=lambda row: row["n_changed"])
+    if not worst["n_changed"]:
+        msg.info("bfloat16 finds what float32 finds, in every text")
+        return
+    scores = [f"{100 * row['ents_f']:.2f}" for row in (worst, exact[0]) if "ents_f" in row]
+    f1 = f"; F1 {' against '.join(scores)}" if scores else ""
+    changed = f"{worst['n_changed']:,} of {n_texts:,} texts"
+    msg.info(f"bfloat16 finds other entities than float32 in {changed}{f1}")

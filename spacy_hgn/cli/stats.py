@@ -1,0 +1,150 @@
+"""``spacy hgn stats``: what is in a corpus's parts, and whether they fit together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import srsly
+from typer import Argument, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from spacy_hgn.corpora.parts import find_parts, read_part
+from spacy_hgn.corpora.sentences import Entity
+from spacy_hgn.corpora.stats import (
+    Counts,
+    HeroFit,
+    Overlap,
+    count,
+    describe_problems,
+    find_gaps,
+    find_overlaps,
+    measure,
+)
+
+from . import hgn_cli
+from .convert import Column, Delimiter, Format, Lang, Scheme, blank_pipeline
+
+Hero = Option("--hero", help="Hero, on the hub or in a folder, by which to measure texts")
+Show = Option("--show", min=0, help="Sentences to show of those annotated differently, a table row")
+Output = Option("--output", "-o", help="JSON file to write", dir_okay=False)
+
+
+@hgn_cli.command("stats")
+def stats_cli(
+    paths: Annotated[list[Path], Argument(help="Corpus folder, or parts: files", exists=True)],
+    hero: Annotated[str | None, Hero] = None,
+    show: Annotated[int, Show] = 3,
+    output: Annotated[Path | None, Output] = None,
+    format: Annotated[str, Format] = "auto",
+    delimiter: Annotated[str, Delimiter] = "auto",
+    column: Annotated[int, Column] = -1,
+    scheme: Annotated[str, Scheme] = "auto",
+    lang: Annotated[str, Lang] = "en",
+) -> None:
+    """Count what is in a corpus, and compare its parts.
+
+    Reads a folder with a train, a dev and a test part, or any files, each of which is a part
+    then: columns, CoNLL-2003, CoNLL-2012, JSONL and .spacy.
+
+    Tells sentences, tokens and entities; which sentences two parts have in common, and whether
+    they are annotated alike; and which types a part lacks. With --hero also which texts have
+    more word pieces than that Hero holds at once.
+    """
+    settings = {"format": format, "delimiter": delimiter, "column": column, "scheme": scheme}
+    try:
+        nlp = blank_pipeline(lang)
+        files = name_parts(paths)
+        corpora = {part: read_part(path, nlp, **settings) for part, path in files.items()}
+        docs = {part: corpus.docs for part, corpus in corpora.items()}
+        fit = measure(docs, hero) if hero else None
+    except (ValueError, OSError) as error:
+        msg.fail("Can't count")
+        print(locale_escape(str(error)))  # as it is: wasabi would wrap the corpus's line
+        raise Exit(1) from error
+    counts = {part: count(docs) for part, docs in docs.items()}
+    overlaps = find_overlaps(docs, show)
+    problems = describe_problems(counts)
+    show_counts(counts, fit)
+    show_overlaps(overlaps)
+    for problem in problems:
+        msg.warn(problem)
+    if output is not None:
+        report = {
+            "parts": {
+                part: {"path": str(files[part]), "format": corpora[part].found, **asdict(counted)}
+                for part, counted in counts.items()
+            },
+            "hero": asdict(fit) if fit else None,
+            "overlaps": list(map(asdict, overlaps)),
+            "gaps": list(map(asdict, find_gaps(counts))),
+            "problems": problems,
+        }
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, report)
+        msg.good(f"Written to {output}")
+
+
+def name_parts(paths: Sequence[Path]) -> dict[str, Path]:
+    """The parts of a corpus's folder, or else the paths by their names."""
+    if len(paths) == 1 and paths[0].is_dir():
+        return find_parts(paths[0])
+    names = [path.name for path in paths]
+    return {path.name if names.count(path.name) == 1 else str(path): path for path in paths}
+
+
+def show_counts(counts: Mapping[str, Counts], fit: HeroFit | None) -> None:
+    """Print a table with a column a part."""
+    parts = counts.values()
+    labels = sorted({label for part in parts for label in part.types})
+    rows = [
+        number_row(" or ".join(sorted({c.unit for c in parts})), [c.sentences for c in parts]),
+        number_row("tokens", [c.tokens for c in parts]),
+        ("  mean", *(f"{c.mean_tokens:.2f}" for c in parts)),
+        number_row("  without annotation", [c.unannotated for c in parts]),
+        number_row("entities", [c.entities for c in parts]),
+        *(number_row(f"  {label}", [c.types.get(label, 0) for c in parts]) for label in labels),
+    ]
+    if fit:
+        lengths = fit.parts.values()
+        rows += [
+            number_row(f"texts over {fit.limit:,} word pieces", [n.over_long for n in lengths]),
+            number_row("  tokens behind these", [n.tokens_beyond for n in lengths]),
+            number_row("  tokens as long alone", [n.tokens_cut for n in lengths]),
+        ]
+    print_table(("", *counts), rows)
+    if fit:
+        msg.info(f"{fit.hero} reads such texts in parts, and of such tokens the beginning")
+
+
+def show_overlaps(overlaps: Sequence[Overlap]) -> None:
+    """Print how many sentences two parts share, and some that they annotate differently."""
+    if not overlaps:
+        return
+    rows = [
+        (" and ".join(overlap.parts), f"{overlap.sentences:,}", f"{overlap.conflicts:,}")
+        for overlap in overlaps
+    ]
+    print_table(("the same sentences in", "number", "annotated differently"), rows)
+    for conflict in (conflict for overlap in overlaps for conflict in overlap.examples):
+        print(locale_escape(" ".join(conflict.words)))
+        for part, entities in conflict.entities.items():
+            print(locale_escape(f"    {part}: {describe(conflict.words, entities)}"))
+
+
+def describe(words: Sequence[str], entities: Sequence[Entity]) -> str:
+    """Entities as a reader sees them."""
+    named = [f"{' '.join(words[start:end])} ({label})" for start, end, label in entities]
+    return ", ".join(named) or "no entity"
+
+
+def number_row(name: str, numbers: Sequence[int]) -> tuple[str, ...]:
+    """A table's row of whole numbers."""
+    return (name, *(f"{number:,}" for number in numbers))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table whose first column is text and whose others are numbers."""
+    aligns = ("l", *("r" for _ in header[1:]))
+    msg.table(rows, header=header, aligns=aligns, divider=True)

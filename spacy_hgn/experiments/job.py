@@ -1,0 +1,66 @@
+"""A run as the runner hands it to its process, and the files by which the two speak."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import srsly
+
+from .grid import CorpusSource, Run
+
+JOB, LOG, PROGRESS, ERROR = "job.json", "log.txt", "progress.json", "error.txt"
+RESULT, PREDICTIONS = "result.json", "predictions.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run, and what it's done with. corpus: the folder with the ``.spacy`` files."""
+
+    run: Run
+    config: str
+    corpus: str
+    corpus_digest: str
+    sentences: dict[str, int]
+    threads: int
+    gpu_id: int
+
+    @property
+    def training_sentences(self) -> int:
+        """Those that it trains on."""
+        return sum(self.sentences[part] for part in self.run.training_parts)
+
+    def paths(self) -> dict[str, list[Path]]:
+        """The files to train on, to choose the epoch by, and to test on."""
+        corpus = Path(self.corpus)
+        return {
+            "training": [corpus / f"{part}.spacy" for part in self.run.training_parts],
+            "dev": [corpus / "dev.spacy"],
+            "test": [corpus / "test.spacy"],
+        }
+
+
+def write_job(job: Job, folder: Path) -> None:
+    """Put a job where its process looks for it."""
+    srsly.write_json(folder / JOB, asdict(job))
+
+
+def read_job(folder: Path) -> Job:
+    """The job that ``write_job`` wrote."""
+    content = srsly.read_json(folder / JOB)
+    run = content.pop("run")
+    source = run.pop("source")
+    source["paper_trains_on"] = tuple(source["paper_trains_on"])
+    return Job(Run(**run, source=CorpusSource(**source)), **content)
+
+
+def write_progress(folder: Path, step: int, dev_f1: list[float]) -> None:
+    """Tell how far a run is, never by half a file."""
+    unfinished = folder / f"{PROGRESS}.part"
+    srsly.write_json(unfinished, {"step": step, "dev_f1": dev_f1})
+    unfinished.replace(folder / PROGRESS)
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """How far a run is: its steps, and the F1 on dev of its epochs."""
+    path = folder / PROGRESS
+    return srsly.read_json(path) if path.exists() else {"step": 0, "dev_f1": []}

@@ -1,0 +1,109 @@
+"""A process that does one run: ``python -m spacy_hgn.experiments.one_run FOLDER RUNNER``.
+
+FOLDER holds ``job.json``; the process leaves its results there, or what went wrong. RUNNER is the
+id of the process that started it, without which it ends. In a process of its own, a run has its
+own threads, gives back all of its memory, and takes nothing with it when it crashes.
+"""
+
+import os
+import sys
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from timeit import default_timer
+from typing import Any
+
+import srsly
+from thinc.api import require_gpu, set_gpu_allocator
+
+from .job import ERROR, PREDICTIONS, RESULT, Job, read_job, write_progress
+from .protocols import PROTOCOLS
+from .provenance import describe_machine, describe_revision, describe_software
+from .settings import build_config, count_steps, flatten
+from .train import Listener, Trained, train
+
+
+def main(folder: Path, runner: int) -> None:
+    """Do the job in a folder; what goes wrong is written there, and to the log in full."""
+    try:
+        do_job(read_job(folder), folder, Watch(folder, runner))
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        (folder / ERROR).write_text(text, encoding="utf8")
+        raise
+
+
+def do_job(job: Job, folder: Path, listen: Listener) -> None:
+    """Train, and write the result and the predictions.
+
+    listen: is told how far the training is.
+    """
+    _prepare_device(job)
+    config = build_config(job.run, Path(job.config), job.training_sentences)
+    trained = train(config, PROTOCOLS[job.run.protocol], job.paths(), folder, listen)
+    evaluation = trained.test or trained.dev
+    assert evaluation is not None  # every protocol reads one of them
+    predictions = {"gold": evaluation.gold, "predicted": evaluation.predicted}
+    srsly.write_json(folder / PREDICTIONS, predictions)
+    record = {**_describe(job, trained), "config": flatten(config), **_describe_origin(job)}
+    srsly.write_json(folder / RESULT, record)
+
+
+class Watch:
+    """Tells the runner how far the training is, and ends it when the runner is gone."""
+
+    def __init__(self, folder: Path, runner: int) -> None:
+        self.folder = folder
+        self.runner = runner
+        self._epochs = -1
+        self._written = 0.0
+
+    def __call__(self, step: int, dev_f1: list[float]) -> None:
+        if os.getppid() != self.runner:
+            sys.exit("The runner is gone.")
+        if len(dev_f1) != self._epochs or default_timer() - self._written > 1:
+            self._epochs, self._written = len(dev_f1), default_timer()
+            write_progress(self.folder, step, dev_f1)
+
+
+def _describe(job: Job, trained: Trained) -> dict[str, Any]:
+    """The run's settings and its scores."""
+    run = {key: value for key, value in asdict(job.run).items() if key != "source"}
+    return {
+        "id": job.run.id,
+        **run,
+        "steps": count_steps(job.run, job.training_sentences),
+        "sentences": job.sentences,
+        "test": trained.test.scores if trained.test else None,
+        "dev": trained.dev.scores if trained.dev else None,
+        "dev_f1": trained.dev_f1,
+        "best_epoch": trained.best_epoch,
+        "seconds": {
+            "training": round(trained.training_seconds, 1),
+            "evaluation": round(trained.evaluation_seconds, 1),
+        },
+        "corpus_digest": job.corpus_digest,
+    }
+
+
+def _describe_origin(job: Job) -> dict[str, Any]:
+    """When, with what and on what."""
+    return {
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "software": describe_software(),
+        "git": describe_revision(),
+        "machine": {**describe_machine(job.gpu_id), "threads": job.threads},
+    }
+
+
+def _prepare_device(job: Job) -> None:
+    import torch
+
+    torch.set_num_threads(job.threads)
+    if job.gpu_id >= 0:
+        require_gpu(job.gpu_id)
+        set_gpu_allocator("pytorch")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

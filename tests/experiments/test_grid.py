@@ -1,0 +1,153 @@
+"""A grid file becomes runs; what's wrong with it is said before anything is trained."""
+
+from pathlib import Path
+
+import pytest
+from thinc.api import ConfigValidationError
+
+from spacy_hgn.experiments.errors import GridError
+from spacy_hgn.experiments.grid import filter_runs, read_grid
+from spacy_hgn.experiments.settings import build_config, flatten
+
+from .conftest import ROOT, write_grid
+
+GRIDS = sorted((ROOT / "experiments").glob("*.yml"))
+
+
+def test_runs_are_the_product_with_all_systems_of_a_seed_together(project, content):
+    runs = read_grid(write_grid({**content, "protocols": ["clean", "paper"]})).runs
+    assert [(r.protocol, r.seed, r.system) for r in runs] == [
+        ("clean", 0, "base"),
+        ("clean", 0, "mlp"),
+        ("clean", 1, "base"),
+        ("clean", 1, "mlp"),
+        ("paper", 0, "base"),
+        ("paper", 0, "mlp"),
+        ("paper", 1, "base"),
+        ("paper", 1, "mlp"),
+    ]
+    assert len({run.id for run in runs}) == 8
+
+
+def test_special_settings_win_over_general_ones(project, content):
+    rate = "vars.learn_rate"
+    content["overrides"] = {rate: 1, "training.dropout": 0.5}
+    content["heroes"] = {"bert": {"name": "hero", "overrides": {rate: 2}}}
+    content["systems"]["mlp"][rate] = 3
+    content["where"] = [
+        {"corpus": "tiny", "system": ["mlp"], "seed": 1, "overrides": {rate: 4}, "epochs": 9}
+    ]
+    runs = {(r.system, r.seed): r for r in read_grid(write_grid(content)).runs}
+    assert {point: run.overrides[rate] for point, run in runs.items()} == {
+        ("base", 0): 2,
+        ("base", 1): 2,
+        ("mlp", 0): 3,
+        ("mlp", 1): 4,
+    }
+    assert runs["mlp", 1].epochs == 9
+    assert runs["base", 0].overrides["training.dropout"] == 0.5
+    assert runs["base", 0].overrides["vars.hero"] == "hero"
+
+
+def test_groups_are_smaller_products(project, content):
+    content["corpora"] = {"a": "tiny", "b": "tiny"}
+    content["groups"] = [{"corpora": ["a"], "seeds": [0]}, {"corpora": ["b"], "systems": ["mlp"]}]
+    runs = read_grid(write_grid(content)).runs
+    assert [(r.corpus, r.seed, r.system) for r in runs] == [
+        ("a", 0, "base"),
+        ("a", 0, "mlp"),
+        ("b", 0, "mlp"),
+        ("b", 1, "mlp"),
+    ]
+
+
+def test_only_takes_runs_that_fit_all_conditions(project, content):
+    runs = read_grid(write_grid(content)).runs
+    chosen = filter_runs(runs, ["system=mlp,seed=0", "seed=1"])
+    assert [(run.system, run.seed) for run in chosen] == [("mlp", 0), ("mlp", 1)]
+    assert filter_runs(runs, []) == runs
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [("system=dot", "the grid has base, mlp"), ("model=mlp", "corpus=wnut17"), ("x", "got 'x'")],
+)
+def test_conditions_that_fit_nothing_are_refused(project, content, condition, said):
+    runs = read_grid(write_grid(content)).runs
+    with pytest.raises(GridError, match=said):
+        filter_runs(runs, [condition])
+
+
+def test_another_setting_is_another_run(project, content):
+    before = {run.id for run in read_grid(write_grid(content)).runs}
+    content["systems"]["mlp"]["vars.learn_rate"] = 0.5
+    after = {run.id for run in read_grid(write_grid(content)).runs}
+    assert before & after == {name for name in before if "base" in name}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"systms": {}}, "got systms"),
+        ({"protocols": ["honest"]}, "expected some of clean, paper, search, got honest"),
+        ({"epochs": 0}, "epochs: expected a number from 1 on, got 0"),
+        ({"config": None}, "config: expected a path, got None"),
+        ({"seeds": []}, "seeds: expected a list"),
+        ({"systems": {"a/b": {}}}, "got 'a/b'"),
+        ({"groups": [{"corpora": ["tiny2"]}]}, "corpora of the grid lack tiny2"),
+        ({"where": [{"corpora": "tiny"}]}, "where: expected keys of .*, got corpora"),
+        ({"corpora": {"tiny": {"folder": "x"}}}, "corpora: expected keys of .*, got folder"),
+        ({"report": {"compare": ["base", "x"]}}, "expected names of systems, got 'x'"),
+    ],
+)
+def test_what_is_wrong_in_a_grid_is_named(project, content, change, said):
+    with pytest.raises(GridError, match=said):
+        read_grid(write_grid({**content, **change}))
+
+
+def test_missing_file_and_bad_yaml_are_refused(project):
+    with pytest.raises(GridError, match="no such grid file"):
+        read_grid(Path("nothing.yml"))
+    Path("bad.yml").write_text("a: [")
+    with pytest.raises(GridError, match="not YAML"):
+        read_grid(Path("bad.yml"))
+
+
+def test_steps_and_warm_up_follow_from_epochs(project, content):
+    content["where"] = [{"system": "mlp", "epochs": 3, "batch": 16}]
+    run = next(r for r in read_grid(write_grid(content)).runs if r.system == "mlp")
+    config = build_config(run, Path("configs/hgn.cfg"), sentences=100).interpolate()
+    assert config["training"]["max_steps"] == 3 * 7
+    assert config["training"]["eval_frequency"] == 7
+    assert config["training"]["batcher"]["size"] == 16
+    assert config["training"]["seed"] == run.seed
+    assert config["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 2
+    settings = flatten(config)
+    assert settings["components.hgn_ner.model.windows"] == [1, 3]
+    assert settings["training.optimizer.learn_rate.total_steps"] == 21
+
+
+def test_override_of_a_section_that_is_not_there_is_refused(project, content):
+    content["overrides"] = {"components.ner.model.width": 3}
+    run = read_grid(write_grid(content)).runs[0]
+    with pytest.raises(ConfigValidationError):
+        build_config(run, Path("configs/hgn.cfg"), sentences=100)
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.name)
+def test_grids_of_the_project_are_sound(path):
+    grid = read_grid(path)
+    for run in grid.runs:
+        assert flatten(build_config(run, ROOT / grid.config, sentences=100))
+    by_system = {}
+    for run in grid.runs:
+        by_system.setdefault(run.system, set()).add((run.corpus, run.hero, run.seed, run.protocol))
+    assert len(set(map(frozenset, by_system.values()))) == 1, "each system has the same runs"
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.name)
+def test_base_is_trained_as_long_as_the_others(path):
+    epochs = {}
+    for run in read_grid(path).runs:
+        epochs.setdefault((run.corpus, run.hero, run.protocol), set()).add((run.epochs, run.batch))
+    assert all(len(of_all_systems) == 1 for of_all_systems in epochs.values())

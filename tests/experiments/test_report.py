@@ -1,0 +1,169 @@
+"""A report has every number that runs gave, beside the published ones."""
+
+import random
+import re
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
+from spacy_hgn.experiments.corpora import convert_corpus
+from spacy_hgn.experiments.grid import read_grid
+from spacy_hgn.experiments.results import Results
+from spacy_hgn.experiments.scores import get_gold, score
+from spacy_hgn.experiments.store import Store
+
+from .conftest import write_grid, write_sample
+
+FOLDER = Path("results") / "grid"
+CACHE = Path("corpus") / "experiments"
+RECALLS = {"base": 0.4, "mlp": 0.9, "dot": 0.4}
+
+
+@pytest.fixture
+def grid(project, content):
+    """A grid whose runs are all done: mlp finds far more than base, dot the very same."""
+    write_sample(Path("assets") / "wnut17", {"train": 2, "dev": 2, "test": 100})
+    content["corpora"] = {"wnut17": "wnut17"}
+    content["systems"]["dot"] = {}
+    content["seeds"] = [0, 1, 2]
+    content["report"] = {"title": "Does it?", "published": True, "compare": ["base", "mlp"]}
+    return read_grid(write_grid(content))
+
+
+@pytest.fixture
+def store(grid):
+    store = Store(FOLDER, Path("training"))
+    for run in grid.runs:
+        add_result(store, run)
+    return store
+
+
+def add_result(store, run):
+    """Keep what a system might have found: some of the entities, by chance."""
+    corpus = convert_corpus(run.corpus, run.source, CACHE)
+    docs = DocBin().from_disk(corpus.path("test")).get_docs(spacy.blank("en").vocab)
+    gold = [get_gold(doc) for doc in docs]
+    chance = random.Random(run.seed)
+    recall = RECALLS[run.system]
+    predicted = [[entity for entity in of_doc if chance.random() < recall] for of_doc in gold]
+    record = {
+        "id": run.id,
+        "corpus": run.corpus,
+        "corpus_digest": corpus.digest,
+        "system": run.system,
+        "seed": run.seed,
+        "test": score(gold, predicted),
+        "dev_f1": [10.0, 20.0 + run.seed],
+        "seconds": {"training": 100, "evaluation": 20},
+        "software": {"torch": "1.2.3"},
+        "git": {"revision": "0123456789abcdef", "dirty": True},
+        "machine": {"device": "cpu", "processor": "a processor", "threads": 1},
+    }
+    store.add(record, predicted, gold)
+
+
+def report(grid):
+    result = CliRunner().invoke(app, ["hgn", "experiment", "report", str(grid.path)])
+    assert result.exit_code == 0, result.output
+    return (FOLDER / "report.md").read_text(encoding="utf8"), result.output
+
+
+def row(text, *cells):
+    """The cells of the first row that begins with some."""
+    (line, *_) = re.findall(rf"^\| {' [|] '.join(map(re.escape, cells))} \|.*$", text, re.MULTILINE)
+    return [cell.strip() for cell in line.strip("| ").split("|")]
+
+
+def test_means_spreads_and_differences_are_those_of_the_runs(grid, store):
+    text, _ = report(grid)
+    f1 = {system: [] for system in RECALLS}
+    for record in store.read().values():
+        f1[record["system"]].append(record["test"]["f"])
+    base, mlp = f1["base"], f1["mlp"]
+    assert row(text, "bert", "base")[2] == f"{mean(base):.2f} ± {stdev(base):.2f}"
+    assert row(text, "bert", "mlp")[2] == (
+        f"{mean(mlp):.2f} ± {stdev(mlp):.2f} ({mean(mlp) - mean(base):+.2f}*)"
+    )
+    details = row(text, "bert", "mlp", "3")
+    assert details[5] == f"**{mean(mlp):.2f} ± {stdev(mlp):.2f}**"
+    assert float(details[7].rstrip("*")) < 0.05
+    assert details[8:] == ["21.00 ± 1.00", "2.0"]
+    assert row(text, "bert", "dot", "3")[6:8] == ["+0.00", "1.0000"]
+
+
+def test_published_values_stand_beside(grid, store):
+    text, _ = report(grid)
+    assert row(text, "*BERT-large-cased, published*", "mlp")[2] == "54.65 (+5.13)"
+    assert row(text, "*XLNet-large-cased, published*", "dot")[2] == "57.41 (+3.90)"
+    assert "BioBERT" not in text
+
+
+def test_types_and_origin_are_told(grid, store):
+    text, _ = report(grid)
+    assert re.search(r"\| system \| DATE \(\d+\) \|", text)
+    assert "a processor, 1 threads (9 runs)" in text
+    assert "torch 1.2.3 (9 runs)" in text
+    assert "revision 0123456789ab and changes (9 runs)" in text
+    assert "# Does it?" in text
+    assert "9 of 9 runs are done." in text
+
+
+def test_missing_runs_are_told(grid, store):
+    lines = store.runs.read_text().splitlines(keepends=True)
+    store.runs.write_text("".join(lines[:-3]))
+    text, _ = report(grid)
+    assert "6 of 9 runs are done. **3 are missing.**" in text
+
+
+def test_only_common_seeds_are_compared(grid, store):
+    lines = store.runs.read_text().splitlines(keepends=True)
+    store.runs.write_text("".join(line for line in lines if '"base", "seed": 2' not in line))
+    differences = Results(grid, store).differences
+    assert len(differences["clean", "wnut17", "bert", "mlp"].by_seed) == 2
+
+
+def test_figures_are_drawn_the_same_each_time(grid, store):
+    text, _ = report(grid)
+    path = "figures/clean-wnut17-bert.png"
+    assert f"({path})" in text
+    assert (FOLDER / path).read_bytes().startswith(b"\x89PNG")
+    svg = (FOLDER / path).with_suffix(".svg")
+    before = svg.read_bytes()
+    assert b"<svg" in before
+    report(grid)
+    assert svg.read_bytes() == before
+
+
+def test_sentences_that_differ_are_side_by_side_on_one_page(grid, store):
+    text, _ = report(grid)
+    path = "side-by-side/clean-wnut17-bert.html"
+    assert f"({path})" in text
+    page = (FOLDER / path).read_text(encoding="utf8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert not re.findall(r"(?:src|href)=|url\(|@import", page)
+    records = {r["system"]: r for r in store.read().values() if r["seed"] == 0}
+    base, mlp = (store.read_predictions(records[system]) for system in ("base", "mlp"))
+    n_differing = sum(set(b) != set(m) for b, m in zip(base, mlp))
+    assert f"differ in {n_differing} of 100 sentences" in page
+    assert "mlp makes fewer errors" in page
+    assert page.count('class="who"') % 3 == 0
+
+
+def test_without_the_corpus_no_sentences_are_drawn(grid, store):
+    Path("assets").rename("gone")
+    text, output = report(grid)
+    assert "No sentences are drawn" in output
+    assert "side-by-side" not in text
+    assert row(text, "bert", "mlp")
+
+
+def test_report_without_results_says_what_to_do(grid):
+    result = CliRunner().invoke(app, ["hgn", "experiment", "report", str(grid.path)])
+    assert result.exit_code == 2
+    assert "experiment run grid.yml" in " ".join(result.output.split())
