@@ -53,7 +53,7 @@ def hgn_pipeline(precision: str, **model: Any) -> Language:
     nlp = spacy.blank("en")
     hero = hero_config("spacy-hgn.TransformerModel.v1", precision=precision)
     nlp.add_pipe("transformer", config=hero)
-    nlp.add_pipe("hgn_ner", config={"model": model} if model else {})
+    nlp.add_pipe("hgn_ner", config={"model": {"precision": precision, **model}})
     return nlp
 
 

@@ -54,10 +54,10 @@ def packed(z: Tensor, lengths: Sequence[int], units: nn.ModuleList) -> Tensor:
     states = []
     for width, unit in zip(WINDOWS, units):
         rows, actives, unsort = pack_windows(lengths, width)
-        tokens = z.index_select(0, rows)
+        tokens = z.index_select(0, rows.to(z.device))
         _, (last, _) = unit(PackedSequence(tokens, actives))
         both = torch.cat([last[0], last[1]], dim=-1)
-        states.append(both.index_select(0, unsort))
+        states.append(both.index_select(0, unsort.to(z.device)))
     return torch.stack(states, dim=1)
 
 

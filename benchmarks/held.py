@@ -1,0 +1,73 @@
+"""What does a Doc hold on to after the pipeline, and what does importing spacy_hgn cost?
+
+    python benchmarks/held.py
+
+``list(nlp.pipe(50,000 short texts))`` with configs/hgn.cfg's components; and the modules that
+``import spacy_hgn`` adds to ``import spacy``.
+"""
+
+import subprocess
+import sys
+from itertools import cycle, islice
+from typing import Any
+
+from common import hgn_pipeline, spacy_examples, wnut17, write_results
+from long_doc import resident
+from spacy.language import Language
+from spacy.tokens import Doc
+
+TEXTS = 50_000
+WORDS = 5
+HEAVY = ("torch", "transformers", "pandas", "thinc.shims.pytorch", "spacy_transformers")
+IMPORT = """
+import sys, spacy
+before = set(sys.modules)
+import spacy_hgn
+added = set(sys.modules) - before
+print(len(added), *sorted(name for name in {heavy} if name in added))
+"""
+
+
+def main() -> None:
+    """Measure both."""
+    texts = wnut17("wnut17train.conll")
+    nlp = hgn_pipeline("auto")
+    nlp.add_pipe("doc_cleaner", config={"attrs": {"tensor": None, "_.trf_data": None}})
+    nlp.initialize(lambda: spacy_examples(nlp, texts[:200]))
+    words = [[token.text for token in doc][:WORDS] for doc in texts]
+    write_results("held", {"Docs": held(nlp, words), "import spacy_hgn": imported()})
+
+
+def held(nlp: Language, words: list[list[str]]) -> dict[str, float]:
+    """Memory that the Docs themselves take, and what the pipeline leaves on them."""
+    list(nlp.pipe(Doc(nlp.vocab, words=w) for w in words[:500]))
+    start = resident("VmRSS")
+    bare = [Doc(nlp.vocab, words=w) for w in islice(cycle(words), TEXTS)]
+    empty = resident("VmRSS") - start
+    docs = list(nlp.pipe(bare))
+    return {
+        "texts": TEXTS,
+        "words a text": WORDS,
+        "KiB a Doc before": round(1024 * empty / TEXTS, 2),
+        "KiB a Doc after": round(1024 * (resident("VmRSS") - start) / TEXTS, 2),
+        "Docs with vectors": sum(has_vectors(doc) for doc in docs),
+    }
+
+
+def has_vectors(doc: Doc) -> bool:
+    """Whether a tensor is left on the Doc."""
+    return doc._.trf_data is not None or (doc.tensor is not None and len(doc.tensor) > 0)
+
+
+def imported() -> dict[str, Any]:
+    """Modules that ``import spacy_hgn`` adds to ``import spacy``."""
+    code = IMPORT.format(heavy=HEAVY)
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    added, *heavy = output.stdout.split()
+    return {"modules added": int(added), "heavy ones": heavy}
+
+
+if __name__ == "__main__":
+    main()
