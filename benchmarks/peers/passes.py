@@ -1,8 +1,9 @@
 """What every peer's script does: load its model, then a pass over the texts for every line.
 
 A script is given the texts, a JSON file of lists of words, and the Hero's folder. Ready, it writes
-a line of JSON to stdout, the versions of its packages. For every line on stdin, a batch size, it
-makes one pass over all texts and writes another: the seconds, and how many words it tagged.
+a line of JSON to stdout, the versions of its packages. For every line on stdin, a batch size and a
+number of texts, it makes one pass over these and writes another: the seconds, and how many words it
+tagged.
 """
 
 import json
@@ -57,7 +58,8 @@ def serve(load: Load, *packages: str) -> None:
     balance(peer, texts)
     write(answers, {package: version(package) for package in (*packages, "torch")})
     for line in sys.stdin:
-        write(answers, timed_pass(peer, texts, batch=int(line)))
+        batch, limit = map(int, line.split())
+        write(answers, timed_pass(peer, texts[:limit], batch))
 
 
 def take_stdout() -> TextIO:
