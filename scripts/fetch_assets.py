@@ -5,7 +5,6 @@ status 0, and stops with a traceback where there is no network. This one says wh
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import sys
@@ -13,9 +12,8 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
-import srsly
+from spacy_hgn.corpora.assets import Asset, compare_checksum, list_assets
 
 PROJECT = Path(__file__).parent.parent
 ASSETS = PROJECT / "assets"
@@ -26,20 +24,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("corpus", help="name of the corpus's folder in assets/")
     corpus = parser.parse_args().corpus
-    assets = find_assets(f"assets/{corpus}")
+    assets = list_assets(PROJECT, f"assets/{corpus}")
     if not assets:
         sys.exit(f"project.yml lists no asset for {corpus!r}.")
     for asset in assets:
         fetch(asset)
 
 
-def find_assets(folder: str) -> list[dict[str, Any]]:
-    """What project.yml lists for a folder."""
-    assets = srsly.read_yaml(PROJECT / "project.yml")["assets"]
-    return [asset for asset in assets if Path(asset["dest"]).parent == Path(folder)]
-
-
-def fetch(asset: dict[str, Any]) -> None:
+def fetch(asset: Asset) -> None:
     """Put one asset at its place unless it is there already; exit where that can't be."""
     dest = PROJECT / asset["dest"]
     if dest.exists():
@@ -57,7 +49,7 @@ def fetch(asset: dict[str, Any]) -> None:
     print(f"{asset['dest']}: there, checksum {asset['checksum']}")
 
 
-def copy(asset: dict[str, Any], path: Path) -> None:
+def copy(asset: Asset, path: Path) -> None:
     """Take the file from the folder that $HGN_ASSETS names."""
     source = os.environ["HGN_ASSETS"] / Path(asset["dest"]).relative_to("assets")
     advice = f"Correct the variable, or unset it to download {asset['url']}."
@@ -67,7 +59,7 @@ def copy(asset: dict[str, Any], path: Path) -> None:
     check(path, asset, f"It comes from {source}, for HGN_ASSETS names this folder. {advice}")
 
 
-def download(asset: dict[str, Any], path: Path) -> None:
+def download(asset: Asset, path: Path) -> None:
     """Take the file from its published address."""
     try:
         with urllib.request.urlopen(asset["url"], timeout=60) as response, path.open("wb") as out:
@@ -80,13 +72,10 @@ def download(asset: dict[str, Any], path: Path) -> None:
     check(path, asset, f"It comes from {asset['url']}.")
 
 
-def check(path: Path, asset: dict[str, Any], advice: str) -> None:
+def check(path: Path, asset: Asset, advice: str) -> None:
     """Exit unless the file has the asset's checksum."""
-    found = hashlib.md5(path.read_bytes()).hexdigest()
-    if found != asset["checksum"]:
-        sys.exit(
-            f"{asset['dest']}: wrong checksum. Expected {asset['checksum']}, got {found}. {advice}"
-        )
+    if problem := compare_checksum(path, asset):
+        sys.exit(f"{asset['dest']}: {problem} {advice}")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,9 @@ def run_cli(
     except (ValueError, OSError, ConfigValidationError) as error:
         msg.fail(str(error))
         raise Exit(2) from error
+    for corpus, problems in plan.problems.items():
+        for problem in problems:
+            msg.warn(f"{corpus}: {problem}")
     if dry_run:
         _list(plan)
         return

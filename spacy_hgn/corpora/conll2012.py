@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .columns import split_line
@@ -23,6 +24,9 @@ after the arguments of any number of predicates, coreference."""
 
 SKELETON = "[WORD]"
 """What stands for each word in files without OntoNotes's text."""
+
+WITHOUT_NAMES = "pt/nt/"
+"""OntoNotes's documents of the New Testament: nobody annotated their names."""
 
 _CELL = re.compile(r"(?:\(([^()*]+))?(\*?)(\)?)")
 
@@ -76,6 +80,8 @@ class Brackets:
 def read_conll2012(path: str | Path, *, repairs: Repairs = None) -> Reading:
     """Read a ``*_gold_conll`` file. Every part of a document is a document of its own.
 
+    In OntoNotes's New Testament, whose names nobody annotated, ``*`` is a missing tag.
+
     repairs: a list that takes repairs; without one, every bad line is an error.
 
     Returns the sentences in order.
@@ -107,7 +113,10 @@ def read_conll2012(path: str | Path, *, repairs: Repairs = None) -> Reading:
         last = lines[-1]
         repair_or_raise(repairs, last, f"expected {END} after it", f"{last.text} {END}")
     sentences = [resolve(sentence, Brackets(), repairs) for sentence in tagged]
-    return Reading(sentences, f"names in column {NAME + 1}, in brackets")
+    found = f"names in column {NAME + 1}, in brackets"
+    if any(line.text.startswith(WITHOUT_NAMES) for line in lines):
+        found += f", not annotated in {WITHOUT_NAMES}"
+    return Reading(sentences, found)
 
 
 def _read_sentence(
@@ -133,4 +142,6 @@ def _read_sentence(
             sentence.words.append(word)
             sentence.tags.append(cells[NAME] if is_whole else MISSING)
             sentence.lines.append(line)
+    if rows[0][0].startswith(WITHOUT_NAMES) and set(sentence.tags) == {"*"}:
+        return replace(sentence, tags=[MISSING] * len(sentence.tags))
     return sentence

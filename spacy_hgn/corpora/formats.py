@@ -1,8 +1,10 @@
 """Which format a file has, and its Docs whatever the format."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -16,6 +18,18 @@ from .lines import read_lines
 from .repairs import Repairs
 
 FORMATS = ("columns", "conll2003", "conll2012", "jsonl")
+
+SETTINGS = {"format": "auto", "delimiter": "auto", "column": -1, "scheme": "auto", "merge": 1}
+"""Settings of ``read_corpus`` and their defaults."""
+
+FOLLOWED: dict[str, set[str]] = {
+    "columns": set(SETTINGS),
+    "conll2003": set(SETTINGS),
+    "conll2012": {"format", "merge"},  # where its names are, and how they're written, is fixed
+    "jsonl": {"format"},  # it has no columns, and every text is a document
+    "spacy": set(),
+}
+"""Those that a format can follow."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +70,9 @@ def read_corpus(
     if format not in FORMATS:
         expected = ", ".join(("auto", *FORMATS))
         raise ValueError(f"Unknown format: expected one of {expected}, got {format!r}.")
+    given = {"delimiter": delimiter, "column": column, "scheme": scheme, "merge": merge}
+    refuse_settings(path, format, given)
     if format == "jsonl":
-        if merge != 1:
-            raise ValueError("Can't merge sentences of JSONL: every text is a document.")
         docs = list(read_jsonl(path, nlp, repairs=repairs))
         n_sentences, found = len(docs), "jsonl"
     else:
@@ -73,6 +87,14 @@ def read_corpus(
     if not n_sentences:
         raise CorpusError(path, "expected sentences, got none")
     return Corpus(docs, n_sentences, found)
+
+
+def refuse_settings(path: str | Path, format: str, given: Mapping[str, Any]) -> None:
+    """Raise CorpusError for settings that would be passed over in silence."""
+    for name, value in given.items():
+        if name not in FOLLOWED[format] and value != SETTINGS[name]:
+            problem = f"{format} can't follow the setting {name}"
+            raise CorpusError(path, f"{problem}: expected {SETTINGS[name]!r}, got {value!r}")
 
 
 def guess_format(path: str | Path) -> str:

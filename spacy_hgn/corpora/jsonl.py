@@ -79,6 +79,7 @@ def _annotate(doc: Doc, record: dict[str, Any], line: Line, repairs: Repairs) ->
             labels.update(dict.fromkeys(range(span.start, span.end), span.label_))
         else:
             was = json.dumps(item, ensure_ascii=False)
+            was = was.encode(errors="backslashreplace").decode()  # half of a surrogate pair
             repair_or_raise(repairs, line, span, became="missing", was=was)
             unclear.update(_tokens_in(doc, *_place(item)))
     missing = [doc[i : i + 1] for i in sorted(unclear - set(labels))]

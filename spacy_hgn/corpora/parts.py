@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 
 from .conll2012 import FILE_PATTERN
+from .docbin import read_docbin
 from .errors import CorpusError
-from .formats import Corpus, read_corpus
+from .formats import Corpus, read_corpus, refuse_settings
 from .lines import read_lines
 from .repairs import REPORT_SUFFIX
 
@@ -97,6 +98,7 @@ def _has_any(path: Path, names: Sequence[str]) -> bool:
 
 def _read_file(path: Path, nlp: Language, **settings: Any) -> Corpus:
     if path.suffix == SPACY_SUFFIX:
+        refuse_settings(path, "spacy", settings)
         return _read_spacy(path, nlp)
     if all(line.is_blank for line in read_lines(path)):
         return Corpus([], 0, "empty")
@@ -104,8 +106,5 @@ def _read_file(path: Path, nlp: Language, **settings: Any) -> Corpus:
 
 
 def _read_spacy(path: Path, nlp: Language) -> Corpus:
-    try:
-        docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
-    except ValueError as error:
-        raise CorpusError(path, "expected a file as spaCy's DocBin writes it") from error
+    docs = read_docbin(path, nlp)
     return Corpus(docs, sum(len(split_sentences(doc)) for doc in docs), "spacy")

@@ -25,7 +25,8 @@ class Counts:
     """Of one part.
 
     unit: what is counted as sentences, "sentences" or, where no file tells them, "texts".
-    unannotated: tokens whose annotation is missing. types: entities per type, most first.
+    unannotated: tokens whose annotation is missing. crossing: entities across the start of a
+    sentence, which no prediction can be. types: entities per type, most first.
     """
 
     unit: str
@@ -34,6 +35,7 @@ class Counts:
     mean_tokens: float
     unannotated: int
     entities: int
+    crossing: int
     types: dict[str, int]
 
 
@@ -103,6 +105,7 @@ def count(docs: Sequence[Doc]) -> Counts:
         mean_tokens=n_tokens / n_sentences if n_sentences else 0.0,
         unannotated=sum(token.ent_iob == 0 for doc in docs for token in doc),
         entities=types.total(),
+        crossing=sum(_crosses_sentences(entity) for doc in docs for entity in doc.ents),
         types=dict(types.most_common()),
     )
 
@@ -175,18 +178,29 @@ def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
 
 
 def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
-    """In words: parts without sentences or entities, and types that not all parts have."""
+    """In words: parts without sentences or entities, entities across the start of a sentence, and
+    types that not all parts have."""
     empty = [f"{part} is empty" for part, counted in counts.items() if not counted.tokens]
     bare = [
         f"{part} has no entities"
         for part, counted in counts.items()
         if counted.tokens and not counted.entities
     ]
+    crossing = [
+        f"{part} has {counted.crossing:,} entities across the start of a sentence: they can't be "
+        "learnt or predicted"
+        for part, counted in counts.items()
+        if counted.crossing
+    ]
     lacking = [
         f"{gap.part} lacks types that {gap.other} has: {', '.join(gap.types)}"
         for gap in find_gaps(counts)
     ]
-    return empty + bare + lacking
+    return empty + bare + crossing + lacking
+
+
+def _crosses_sentences(entity: Span) -> bool:
+    return any(token.is_sent_start for token in entity[1:])
 
 
 def _count_beyond(token_pieces: Sequence[Sequence[int]], room: int) -> int:

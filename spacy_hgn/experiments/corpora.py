@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +12,14 @@ import spacy
 import srsly
 
 from spacy_hgn import __version__
+from spacy_hgn.corpora.assets import Asset, compare_checksum, list_assets
 from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.parts import find_parts, read_part
+from spacy_hgn.corpora.stats import count, describe_problems
 
 from .errors import GridError
-from .grid import CorpusSource
+from .grid_file import CorpusSource
 
 ASSETS = Path("assets")
 FACTS = "corpus.json"
@@ -28,12 +31,14 @@ NOT_OF_DOCS = ("source", "paper_trains_on")
 class CorpusParts:
     """A converted corpus: its ``.spacy`` files, and a digest of what they were made from.
 
-    sentences: the Docs of each part; each has several sentences if they were merged.
+    sentences: the Docs of each part; each has several sentences if they were merged. problems:
+    how its parts don't fit together, in words.
     """
 
     folder: Path
     digest: str
     sentences: dict[str, int]
+    problems: list[str]
 
     def path(self, part: str) -> Path:
         """The ``.spacy`` file of train, dev or test."""
@@ -44,33 +49,46 @@ def convert_corpus(name: str, source: CorpusSource, cache: Path) -> CorpusParts:
     """Convert a corpus's parts, unless the cache has them already.
 
     Raises GridError if its folder isn't there, and CorpusError for a part that isn't there, is
-    empty, or can't be read.
+    empty, or can't be read, for a training part without entities, and for a published file that
+    isn't as it was published.
     """
     parts = find_parts(find_corpus(name, source))
     digest = _digest(source, parts)
     folder = cache / f"{name}-{digest}"
     if not folder.exists():
         _convert(source, parts, folder)
-    return CorpusParts(folder, digest, srsly.read_json(folder / FACTS)["sentences"])
+    facts = srsly.read_json(folder / FACTS)
+    return CorpusParts(folder, digest, facts["sentences"], facts.get("problems", []))
 
 
 def find_corpus(name: str, source: CorpusSource) -> Path:
     """A corpus's folder: in the folder that HGN_ASSETS names, in assets/, or as it stands.
 
-    Raises GridError if it's nowhere.
+    Raises GridError if it's nowhere, and CorpusError for a published file with another checksum.
     """
     assets = os.environ.get("HGN_ASSETS")
     tried = [ASSETS / source.source, Path(source.source)]
     if assets:
         tried.insert(0, Path(assets) / source.source)
-    for folder in tried:
-        if folder.is_dir():
-            return folder
+    published = list_assets(Path(), ASSETS / source.source)
+    for folder in filter(Path.is_dir, tried):
+        _check_published(folder, published)
+        return folder
+    fetch = f"python scripts/fetch_assets.py {source.source}"
+    addresses = ", ".join(asset["url"] for asset in published)
     raise GridError(
         f"Corpus {name}: expected a folder {' or '.join(map(str, dict.fromkeys(tried)))}. Put it "
-        "there (python scripts/fetch_assets.py fetches the published ones), set HGN_ASSETS to the "
-        "folder that holds it, or leave it out by --only corpus=..."
+        f"there{f' ({fetch} fetches it from {addresses})' if published else ''}, set HGN_ASSETS "
+        "to the folder that holds it, or leave it out by --only corpus=..."
     )
+
+
+def _check_published(folder: Path, assets: Sequence[Asset]) -> None:
+    """Results are compared with published ones: so must be the corpora."""
+    for asset in assets:
+        path = folder / Path(asset["dest"]).name
+        if path.is_file() and (problem := compare_checksum(path, asset)):
+            raise CorpusError(path, f"{problem} A corpus of your own wants another folder.")
 
 
 def _digest(source: CorpusSource, parts: dict[str, Path]) -> str:
@@ -93,6 +111,9 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
     for part, path in parts.items():
         if not docs[part]:
             raise CorpusError(path, f"expected sentences in the {part} part, got none")
+    counts = {part: count(of_part) for part, of_part in docs.items()}
+    if not counts["train"].entities:
+        raise CorpusError(parts["train"], "expected entities to learn from, got none")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Under another name first: what is half written is never taken for the corpus.
     with TemporaryDirectory(prefix=folder.name, dir=folder.parent) as temporary:
@@ -100,6 +121,10 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
         written.mkdir()
         for part in parts:
             pack_docs(docs[part]).to_disk(written / f"{part}.spacy")
-        srsly.write_json(written / FACTS, {"sentences": {p: len(docs[p]) for p in parts}})
+        facts = {
+            "sentences": {part: len(of_part) for part, of_part in docs.items()},
+            "problems": describe_problems(counts),
+        }
+        srsly.write_json(written / FACTS, facts)
         if not folder.exists():  # else, another process was faster
             written.rename(folder)

@@ -6,7 +6,8 @@ from typing import Any
 
 import srsly
 
-from .grid import CorpusSource, Run
+from .grid import Run
+from .grid_file import CorpusSource
 
 JOB, LOG, PROGRESS, ERROR = "job.json", "log.txt", "progress.json", "error.txt"
 RESULT, PREDICTIONS = "result.json", "predictions.json"
@@ -48,9 +49,8 @@ def read_job(folder: Path) -> Job:
     """The job that ``write_job`` wrote."""
     content = srsly.read_json(folder / JOB)
     run = content.pop("run")
-    source = run.pop("source")
-    source["paper_trains_on"] = tuple(source["paper_trains_on"])
-    return Job(Run(**run, source=CorpusSource(**source)), **content)
+    source = CorpusSource(**run.pop("source"))
+    return Job(Run(**run, source=source), **content)
 
 
 def write_progress(folder: Path, step: int, dev_f1: list[float]) -> None:

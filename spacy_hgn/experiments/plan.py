@@ -15,11 +15,13 @@ from .store import Record
 @dataclass(frozen=True)
 class Plan:
     """jobs: of all runs. recorded: what was there when it was made. changed: of runs that are
-    there, the settings of the config file that are others now, in words."""
+    there, the settings of the config file that are others now, in words. problems: of each
+    corpus, in words."""
 
     jobs: list[Job]
     recorded: dict[str, Record]
     changed: dict[str, list[str]]
+    problems: dict[str, list[str]]
 
     def to_do(self, redo: bool) -> list[Job]:
         """Jobs that aren't done. redo: also those whose config file has changed."""
@@ -62,7 +64,8 @@ def make_plan(
         settings = flatten(build_config(run, grid.config, job.training_sentences))
         if differences := _compare(recorded.get(run.id), settings, corpus.digest):
             changed[run.id] = differences
-    return Plan(jobs, recorded, changed)
+    problems = {name: corpus.problems for name, corpus in corpora.items() if corpus.problems}
+    return Plan(jobs, recorded, changed, problems)
 
 
 def _compare(record: Record | None, settings: dict[str, Any], corpus_digest: str) -> list[str]:

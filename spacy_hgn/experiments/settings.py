@@ -7,7 +7,11 @@ from typing import Any
 from spacy.util import load_config
 from thinc.api import Config
 
+from .errors import GridError
 from .grid import Run
+
+FREE = ("paths", "system", "vars")
+"""Sections of the config whose names nothing checks."""
 
 WARMUP = 0.1
 """Part of all steps."""
@@ -24,9 +28,10 @@ def count_steps(run: Run, sentences: int) -> int:
 def build_config(run: Run, path: Path, sentences: int) -> Config:
     """The config file with a run's settings.
 
-    Raises OSError if there's no file, and ConfigValidationError for an override of a section
-    that it doesn't have.
+    Raises OSError if there's no file, ConfigValidationError for an override of a section that it
+    doesn't have, and GridError for one of a variable that it doesn't have.
     """
+    _check_variables(run, path)
     steps = count_steps(run, sentences)
     counted = {
         "training.max_steps": steps,
@@ -36,6 +41,16 @@ def build_config(run: Run, path: Path, sentences: int) -> Config:
         "system.seed": run.seed,
     }
     return load_config(path, overrides={**counted, **run.overrides}, interpolate=False)
+
+
+def _check_variables(run: Run, path: Path) -> None:
+    """A misspelt variable would be passed over in silence."""
+    config = load_config(path, interpolate=False)
+    there = {f"{section}.{name}" for section in FREE for name in config.get(section, {})}
+    for name in run.overrides:
+        if name.startswith(tuple(f"{section}." for section in FREE)) and name not in there:
+            expected = ", ".join(sorted(there))
+            raise GridError(f"{path}: expected overrides of {expected}, got one of {name}.")
 
 
 def flatten(config: Config) -> dict[str, Any]:

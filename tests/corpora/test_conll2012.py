@@ -65,6 +65,16 @@ def test_hyphen_is_missing(write):
     assert sentence.missing == [0, 2]
 
 
+def test_new_testament_of_ontonotes_has_no_names_to_learn_from(write):
+    sample = document("*", "*").replace("x/y", "pt/nt/40/nt_4001")
+    reading = read_conll2012(write(sample))
+    [sentence] = reading
+    assert sentence.missing == [0, 1]
+    assert reading.found.endswith("not annotated in pt/nt/")
+    [named] = read_conll2012(write(sample.replace(" * -\n", " (A) -\n", 1)))
+    assert (named.missing, named.entities) == ([], [(0, 1, "A")])
+
+
 BAD = {
     "unknown cell": (document("*", "PERSON"), 3, "unknown tag 'PERSON'"),
     "nested": (document("(A(B)", "*)"), 2, r"unknown tag '\(A\(B\)'"),

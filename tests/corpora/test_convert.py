@@ -88,6 +88,25 @@ def test_options_reach_the_reader(write, out):
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "option", "value"),
+    [
+        ("x_gold_conll", SAMPLE, "--column", "4"),
+        ("x_gold_conll", SAMPLE, "--scheme", "iobes"),
+        ("x_gold_conll", SAMPLE, "--delimiter", "tab"),
+        ("x.jsonl", to_lines({"text": TEXT, "spans": SPANS}), "--scheme", "biluo"),
+        ("x.jsonl", to_lines({"text": TEXT, "spans": SPANS}), "--merge", "2"),
+    ],
+)
+def test_options_that_a_format_cannot_follow_are_errors(write, out, name, content, option, value):
+    path = write(content, name)
+    code, output = convert(path, out, option, value)
+    assert code == 1
+    assert f"{path}: {'jsonl' if name == 'x.jsonl' else 'conll2012'} can't follow" in output
+    assert option.lstrip("-") in output
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
     "options",
     [("--format", "xml"), ("--delimiter", "comma"), ("--scheme", "iob3"), ("--merge", "0")],
 )

@@ -116,5 +116,5 @@ def test_lenient_makes_tokens_of_bad_spans_missing(write, nlp):
 def test_texts_are_not_merged(write, nlp):
     path = write(to_lines({"text": TEXT, "spans": SPANS}))
     assert read_corpus(path, nlp).sentences == 1
-    with pytest.raises(ValueError, match="Can't merge"):
+    with pytest.raises(ValueError, match="jsonl can't follow the setting merge: expected 1, got 2"):
         read_corpus(path, nlp, merge=2)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.formats import read_corpus
 
 ASSETS = os.environ.get("HGN_ASSETS")
@@ -40,3 +41,24 @@ def test_nothing_is_lost(nlp, name):
     lines = path.read_bytes().decode("utf-8").split("\n")
     words = [line.split("\t")[0] for line in lines if line.strip(" \t\r")]
     assert [token.text for doc in corpus.docs for token in doc] == words
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if "test" in name])
+def test_iobes_gives_the_same_docs(nlp, write, name):
+    lines = (Path(ASSETS) / name).read_bytes().decode("utf-8").split("\n")
+    following = [*lines[1:], ""]
+    iobes = "\n".join(to_iobes(line, after) for line, after in zip(lines, following))
+    found = read_corpus(write(iobes), nlp)
+    assert found.found.endswith("IOBES")
+    expected = read_corpus(Path(ASSETS) / name, nlp)
+    assert pack_docs(found.docs).to_bytes() == pack_docs(expected.docs).to_bytes()
+
+
+def to_iobes(line, after):
+    """A line of IOB2 as IOBES has it, given the line after it."""
+    token, tab, tag = line.rstrip("\r").rpartition("\t")
+    if not tag.startswith(("B-", "I-")):
+        return line
+    ends = not after.rpartition("\t")[2].startswith("I-")
+    prefix = {"B": "S", "I": "E"}[tag[0]] if ends else tag[0]
+    return f"{token}{tab}{prefix}{tag[1:]}"

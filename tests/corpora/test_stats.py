@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from corpus_samples import SPANS, TEXT, TSV, to_lines
 from spacy.cli._util import app
+from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
@@ -81,6 +82,7 @@ def test_counts_of_a_file(write, count):
             "mean_tokens": 2.5,
             "unannotated": 0,
             "entities": 2,
+            "crossing": 0,
             "types": {"PER": 1, "LOC": 1},
         }
     }
@@ -133,6 +135,24 @@ def test_options_reach_the_reader(write, count):
     path = write("Ada\tS-PER\tnoun\nAnn\tB-PER\tnoun\nLee\tE-PER\tnoun\n")
     assert run(path)[0] == 1
     assert count(path, "--column", "2", "--scheme", "iobes")["parts"]["corpus.tsv"]["entities"] == 2
+
+
+def test_options_that_a_format_cannot_follow_are_errors(write, nlp, tmp_path):
+    pack_docs(make_docs(read_columns(write(TSV)), nlp.vocab)).to_disk(tmp_path / "a.spacy")
+    for options in (("--scheme", "iobes"), ("--format", "jsonl"), ("--column", "2")):
+        code, output = run(tmp_path / "a.spacy", *options)
+        assert code == 1
+        assert f"a.spacy: spacy can't follow the setting {options[0].lstrip('-')}" in output
+
+
+def test_entities_across_the_start_of_a_sentence(nlp, tmp_path, count):
+    doc = Doc(nlp.vocab, words=["New", "York", "Ada"], sent_starts=[True, True, False])
+    doc.set_ents([Span(doc, 0, 2, "LOC"), Span(doc, 2, 3, "PER")])
+    DocBin(docs=[doc], attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"]).to_disk(tmp_path / "a.spacy")
+    report = count(tmp_path / "a.spacy")
+    assert report["parts"]["a.spacy"]["entities"] == 2
+    assert report["parts"]["a.spacy"]["crossing"] == 1
+    assert "a.spacy has 1 entities across the start of a sentence" in report["problems"][0]
 
 
 def test_sentences_that_two_parts_share(corpus, count):

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import srsly
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.experiments.corpora import convert_corpus
 from spacy_hgn.experiments.errors import GridError
-from spacy_hgn.experiments.grid import CorpusSource
+from spacy_hgn.experiments.grid_file import CorpusSource
 
 from .conftest import PART_SIZES
 
@@ -48,6 +49,36 @@ def test_missing_corpus_names_the_places_and_the_variable(project, monkeypatch):
     with pytest.raises(GridError, match=r"Corpus w: .*/nowhere/wnut17 or assets/wnut17") as info:
         convert_corpus("w", CorpusSource("wnut17"), CACHE)
     assert "HGN_ASSETS" in str(info.value)
+
+
+def test_published_corpus_names_its_addresses_and_wants_its_checksums(project):
+    url, checksum = "https://example.org/test.tsv", "0123456789abcdef"
+    asset = {"dest": "assets/tiny/test.tsv", "url": url, "checksum": checksum}
+    srsly.write_yaml("project.yml", {"assets": [asset]})
+    with pytest.raises(CorpusError, match=rf"test\.tsv: wrong checksum. Expected {checksum}, got"):
+        convert_corpus("tiny", TINY, CACHE)
+    Path("assets/tiny").rename("assets/other")
+    with pytest.raises(GridError, match=f"fetch_assets.py tiny fetches it from {url}"):
+        convert_corpus("tiny", TINY, CACHE)
+    assert convert_corpus("other", CorpusSource("other"), CACHE).sentences == PART_SIZES
+
+
+def test_corpus_without_entities_is_refused(project):
+    Path("assets/tiny/train.tsv").write_text("One\tO\n")
+    with pytest.raises(CorpusError, match=r"train\.tsv: expected entities to learn from, got none"):
+        convert_corpus("tiny", TINY, CACHE)
+
+
+def test_parts_that_do_not_fit_together_are_told_each_time(project):
+    Path("assets/tiny/train.tsv").write_text("One\tB-X\n")
+    Path("assets/tiny/dev.tsv").write_text("One\tO\n")
+    Path("assets/tiny/test.tsv").write_text("One\tB-Y\n")
+    for _ in range(2):
+        assert convert_corpus("tiny", TINY, CACHE).problems == [
+            "dev has no entities",
+            "test lacks types that train has: X",
+            "train lacks types that test has: Y",
+        ]
 
 
 def test_bad_parts_leave_nothing_in_the_cache(project):

@@ -88,21 +88,35 @@ def test_another_setting_is_another_run(project, content):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"systms": {}}, "got systms"),
-        ({"protocols": ["honest"]}, "expected some of clean, paper, search, got honest"),
-        ({"epochs": 0}, "epochs: expected a number from 1 on, got 0"),
-        ({"config": None}, "config: expected a path, got None"),
-        ({"seeds": []}, "seeds: expected a list"),
-        ({"systems": {"a/b": {}}}, "got 'a/b'"),
-        ({"groups": [{"corpora": ["tiny2"]}]}, "corpora of the grid lack tiny2"),
-        ({"where": [{"corpora": "tiny"}]}, "where: expected keys of .*, got corpora"),
-        ({"corpora": {"tiny": {"folder": "x"}}}, "corpora: expected keys of .*, got folder"),
-        ({"report": {"compare": ["base", "x"]}}, "expected names of systems, got 'x'"),
+        ({"systms": {}}, "systms: there is no such setting"),
+        ({"protocols": ["honest"]}, "protocols.0: expected 'paper', 'clean' or 'search', got 'hon"),
+        ({"epochs": 0}, "epochs: expected greater than or equal to 1, got 0"),
+        ({"batch": 0.5}, "batch: expected a valid integer, got 0.5"),
+        ({"config": None}, "config: .*, got None"),
+        ({"seeds": []}, "seeds: .* at least 1 item"),
+        ({"seeds": ["x"]}, "seeds.0: expected a valid integer, got 'x'"),
+        ({"systems": {"a/b": {}}}, "systems.a/b: .*, got 'a/b'"),
+        ({"heroes": {"bert": {"overrides": {}}}}, "heroes.bert.name: expected, but not there"),
+        ({"overrides": ["x"]}, r"overrides: expected a valid dictionary, got \['x'\]"),
+        ({"groups": [{"corpora": ["tiny2"]}]}, "groups: expected some of .* corpora, got tiny2"),
+        ({"where": [{"corpora": "tiny"}]}, "where.0.corpora: there is no such setting"),
+        ({"where": [{"system": "dot"}]}, "where: expected some of the grid's systems, got dot"),
+        ({"where": [{"seed": 2}]}, "where: expected some of the grid's seeds, got 2"),
+        ({"corpora": {"tiny": {"folder": "x"}}}, "corpora.tiny.folder: there is no such setting"),
+        ({"corpora": {"tiny": {"source": "x", "paper_trains_on": ["test"]}}}, "got 'test'"),
+        ({"report": {"compare": ["base", "x"]}}, "report: expected some of .* systems, got x"),
+        ({"report": {"baseline": "x"}}, "report: expected some of the grid's systems, got x"),
     ],
 )
 def test_what_is_wrong_in_a_grid_is_named(project, content, change, said):
     with pytest.raises(GridError, match=said):
         read_grid(write_grid({**content, **change}))
+
+
+def test_epochs_are_not_optional(project, content):
+    del content["epochs"]
+    with pytest.raises(GridError, match="epochs: expected, but not there"):
+        read_grid(write_grid(content))
 
 
 def test_missing_file_and_bad_yaml_are_refused(project):
@@ -131,6 +145,15 @@ def test_override_of_a_section_that_is_not_there_is_refused(project, content):
     content["overrides"] = {"components.ner.model.width": 3}
     run = read_grid(write_grid(content)).runs[0]
     with pytest.raises(ConfigValidationError):
+        build_config(run, Path("configs/hgn.cfg"), sentences=100)
+
+
+def test_override_of_a_variable_that_is_not_there_is_refused(project, content):
+    content["overrides"] = {"vars.hero_learning_rate": 1e-4}
+    run = read_grid(write_grid(content)).runs[0]
+    with pytest.raises(
+        GridError, match=r"vars\.hero_learn_rate, .*got one of vars\.hero_learning_"
+    ):
         build_config(run, Path("configs/hgn.cfg"), sentences=100)
 
 

@@ -128,7 +128,15 @@ def test_bad_grid_is_told_without_a_traceback(project, content):
     write_grid({**content, "epochs": "many"})
     code, output = invoke("--dry-run")
     assert code == 2
-    assert "epochs: expected a number from 1 on, got 'many'" in output
+    assert "epochs: expected a valid integer, got 'many'" in output
+
+
+def test_parts_that_do_not_fit_together_are_warned_of(project, content):
+    Path("assets/tiny/test.tsv").write_text("One\tB-STRANGE\n")
+    write_grid(content)
+    code, output = invoke("--dry-run")
+    assert code == 0
+    assert "tiny: train lacks types that test has: STRANGE" in output
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""Write the config of a training: configs/hgn.cfg with what project.yml's vars choose.
+
+The step ``config`` of the workflow ``build``. An option with an empty value counts as not given.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from confection import Config
+
+PROJECT = Path(__file__).parent.parent
+
+
+def widths(text: str) -> list[int]:
+    """Those of windows, in brackets: ``[3, 5, 7]``, or ``[]``."""
+    return [int(width) for width in text.strip("[] ").split(",") if width.strip()]
+
+
+# What can be chosen, project.yml's vars: for the steps of the workflow build, and for the training,
+# each with its place in configs/hgn.cfg.
+STEPS = {"name": str, "version": str, "lang": str, "source": str, "data": str, "gpu": int}
+TRAINING = {
+    "lang": (str, "nlp.lang"),
+    "hero": (str, "vars.hero"),
+    "hero_learn_rate": (float, "vars.hero_learn_rate"),
+    "learn_rate": (float, "vars.learn_rate"),
+    "windows": (widths, "components.hgn_ner.model.windows"),
+    "recurrence": (str, "components.hgn_ner.model.recurrence"),
+    "fusion": (str, "components.hgn_ner.model.fusion"),
+    "steps": (int, "training.max_steps"),
+    "warmup": (int, "vars.warmup_steps"),
+    "eval_frequency": (int, "training.eval_frequency"),
+    "seed": (int, "system.seed"),
+}
+VARS = {**STEPS, **{name: read for name, (read, _) in TRAINING.items()}}
+
+
+def main() -> None:
+    """Write training/NAME.cfg."""
+    given = parse_vars(argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False))
+    for name in ("name", "source"):
+        if name not in given:
+            sys.exit(
+                f"Expected --vars.{name}, got none. The workflow build needs it; the commands "
+                "demo, wnut17 ... custom look up what they build in configs/corpora.yml."
+            )
+    overrides = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
+    config = Config().from_disk(
+        PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=overrides
+    )
+    path = PROJECT / "training" / f"{given['name']}.cfg"
+    path.parent.mkdir(exist_ok=True)
+    config.to_disk(path)
+
+
+def parse_vars(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """Those of project.yml's vars that the command line gives, besides what the parser has."""
+    for name, read in VARS.items():
+        parser.add_argument(f"--{name}", type=read, default=argparse.SUPPRESS)
+    empty = {f"--{name}=" for name in VARS}  # project.yml hands on all vars, given or not
+    return vars(parser.parse_args([word for word in sys.argv[1:] if word not in empty]))
+
+
+if __name__ == "__main__":
+    main()

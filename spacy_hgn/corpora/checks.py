@@ -1,0 +1,177 @@
+"""What may be wrong with the corpora of a training, found before it begins."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from spacy.cli.debug_data import BLANK_MODEL_MIN_THRESHOLD, NEW_LABEL_THRESHOLD
+from spacy.training import Example
+
+from spacy_hgn.learning.incorrect_spans import incorrect_spans
+from spacy_hgn.learning.unlearnable import UnlearnableEntity, unlearnable
+from spacy_hgn.tags import TagSet, check_label
+
+from .stats import Counts, HeroFit, Overlap, count, find_gaps
+
+MUCH = 0.1
+"""Part of the entities from which on those that can't be learnt are an error."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part has: of its annotation, and of the same over the pipeline's tokens.
+
+    misaligned_tokens: those that aren't one token of the annotation; no white space.
+    spans: all that is annotated, incorrect spans included. contradictions: incorrect spans that
+    are entities too.
+    """
+
+    counts: Counts
+    texts: int
+    misaligned_tokens: int
+    spans: int
+    unlearnable: list[UnlearnableEntity]
+    contradictions: list[str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong. An error makes a training fail or mean nothing. examples: some of it."""
+
+    level: Literal["error", "warning"]
+    check: str
+    message: str
+    examples: list[str] = field(default_factory=list)
+
+
+def read_part(
+    examples: Sequence[Example], labels: Sequence[str] | None, incorrect_spans_key: str | None
+) -> Part:
+    """Look at the Examples that a reader gives.
+
+    labels: the entity types that the component has tags for; None is all.
+    """
+    references = [example.reference for example in examples]
+    keys = [] if incorrect_spans_key is None else [incorrect_spans_key]
+    negative = sum(len(doc.spans.get(key, [])) for doc in references for key in keys)
+    counts = count(references)
+    return Part(
+        counts=counts,
+        texts=len(examples),
+        misaligned_tokens=sum(map(_count_misaligned, examples)),
+        spans=counts.entities + negative,
+        unlearnable=[
+            entity
+            for example in examples
+            for entity in unlearnable(example, labels, incorrect_spans_key)
+        ],
+        contradictions=[text for key in keys for text in _find_contradictions(examples, key)],
+    )
+
+
+def find_missing_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Parts without texts, without entities, or without any that can be learnt."""
+    for name, part in parts.items():
+        n_positive = part.counts.entities
+        if not part.counts.tokens:
+            yield Finding("error", "data", f"{name} has no texts")
+        elif not n_positive:
+            yield Finding("error", "data", f"{name} has no entities")
+        elif len(part.unlearnable) >= part.spans:
+            yield Finding("error", "data", f"{name} has no entities that can be learnt")
+    n_texts = parts["train"].texts
+    if 0 < n_texts < BLANK_MODEL_MIN_THRESHOLD:
+        few = f"train has {n_texts:,} texts; spaCy asks for at least {BLANK_MODEL_MIN_THRESHOLD}"
+        yield Finding("warning", "data", few)
+
+
+def find_bad_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Labels of train that tags can't carry, and rare ones."""
+    types = parts["train"].counts.types
+    for label in types:
+        try:
+            check_label(label)
+        except ValueError as error:
+            yield Finding("error", "labels", str(error))
+    rare = [f"{label}: {n:,}" for label, n in types.items() if n <= NEW_LABEL_THRESHOLD]
+    if rare:
+        message = f"train has no more than {NEW_LABEL_THRESHOLD} entities of {len(rare):,} labels"
+        yield Finding("warning", "labels", message, rare)
+
+
+def find_lacking_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Labels that one part has and another lacks."""
+    for gap in find_gaps({name: part.counts for name, part in parts.items()}):
+        message = f"{gap.part} lacks labels that {gap.other} has"
+        yield Finding("warning", "parts", message, gap.types)
+
+
+def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Entities that no tagging of the pipeline's tokens can be, and contradictions."""
+    for name, part in parts.items():
+        for reason, n in Counter(entity.reason for entity in part.unlearnable).most_common():
+            message = (
+                f"{name}: {n:,} of {part.spans:,} entities can't be learnt or predicted: "
+                f"each {reason}"
+            )
+            texts = [str(entity) for entity in part.unlearnable if entity.reason == reason]
+            level: Literal["error", "warning"] = "error" if n >= MUCH * part.spans else "warning"
+            yield Finding(level, "entities", message, texts)
+        if part.contradictions:
+            message = f"{name}: {len(part.contradictions):,} texts contradict themselves"
+            yield Finding("error", "entities", message, part.contradictions)
+
+
+def find_crossing(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Entities across the start of a sentence that the annotation tells."""
+    for name, part in parts.items():
+        if part.counts.crossing:
+            message = (
+                f"{name}: {part.counts.crossing:,} entities cross the start of a sentence: "
+                "behind a component that sets sentences they can't be learnt or predicted"
+            )
+            yield Finding("warning", "entities", message)
+
+
+def find_shared(overlaps: Iterable[Overlap]) -> Iterator[Finding]:
+    """Sentences that are in two parts."""
+    for overlap in overlaps:
+        if overlap.sentences:
+            message = (
+                f"{' and '.join(overlap.parts)} share {overlap.sentences:,} sentences, of which "
+                f"{overlap.conflicts:,} are annotated differently"
+            )
+            yield Finding("warning", "overlap", message)
+
+
+def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
+    """Texts that the Hero can't hold at once, and tokens that it can't."""
+    for name, lengths in fit.parts.items():
+        if lengths.over_long:
+            message = (
+                f"{name}: {lengths.over_long:,} texts have more than {fit.limit:,} word pieces, "
+                "and are read in parts"
+            )
+            yield Finding("warning", "length", message)
+        if lengths.tokens_cut:
+            message = (
+                f"{name}: {lengths.tokens_cut:,} tokens have more than {fit.limit:,} word pieces "
+                "alone: of them the beginning is read"
+            )
+            yield Finding("warning", "length", message)
+
+
+def _count_misaligned(example: Example) -> int:
+    lengths = example.alignment.x2y.lengths
+    words = zip(example.predicted, lengths.tolist())
+    return sum(n != 1 for token, n in words if not token.is_space)
+
+
+def _find_contradictions(examples: Iterable[Example], key: str) -> Iterator[str]:
+    for example in examples:
+        labels = tuple(sorted({entity.label_ for entity in example.reference.ents}))
+        try:
+            list(incorrect_spans(example, key, TagSet("bio", labels)))
+        except ValueError as error:
+            yield f"{example.reference.text[:50]!r}: {error}"
