@@ -6,10 +6,14 @@ from weakref import WeakSet
 
 import torch
 from thinc.api import Optimizer
-from thinc.types import Generator
-from torch import nn
+from thinc.types import FloatsXd, Generator
+from torch import Tensor, nn
 
 FloatOrSchedule = float | list[float] | Generator
+
+
+class HeroKey(tuple):
+    """Thinc's key of one of the Hero's arrays, equal to the plain one."""
 
 
 class AdamW(Optimizer):
@@ -69,6 +73,29 @@ class AdamW(Optimizer):
             self._torch.step()
         for parameter in parameters:
             parameter.grad = None
+
+    def __call__(
+        self, key: Any, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
+    ) -> Any:
+        """Update one array by Thinc's Adam. Arrays under a ``HeroKey`` take the Hero's rate."""
+        if isinstance(key, HeroKey) and self.learn_rate:
+            lr_scale *= self._rate_of("hero") / self.learn_rate
+        return super().__call__(key, weights, gradient, lr_scale=lr_scale)
+
+    def moments_of(self, weight: nn.Parameter) -> dict[str, Tensor]:
+        """What it remembers of a module's weights; nothing of those it hasn't updated."""
+        return {} if self._torch is None else dict(self._torch.state.get(weight, {}))
+
+    def take_in(self, part: str, module: nn.Module, moments: dict[str, dict[str, Tensor]]) -> None:
+        """Go on with a module that another AdamW updated.
+
+        moments: of each of its weights by name, what the other's ``moments_of`` told.
+        """
+        self._add(part, module)
+        for name, weight in module.named_parameters():
+            if moments[name] and self._torch is not None:
+                remembered = {k: v.to(weight.device, copy=True) for k, v in moments[name].items()}
+                self._torch.state[weight] = remembered
 
     def _rate_of(self, part: str) -> float:
         if part == "hero" and self.hero_learn_rate is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy
+from spacy.tokens import Span
 from spacy.training import Example
 
 SCHEMES = {"bio": "BI", "biluo": "BILU"}
@@ -116,11 +117,21 @@ def gold_tags(example: Example, tag_set: TagSet) -> numpy.ndarray:
     """The tag of each token of the predicted Doc. *Shape:* (tokens,)
 
     Tokens without annotation, or whose entity doesn't fit the tokens, are ``MISSING``; so
-    are entities that begin or end in white space, which no prediction may do.
+    are entities that no prediction can be.
     """
     entities, aligned = example.get_aligned_ents_and_ner()
     tags: list[str | None] = list(aligned)
     for entity in entities:
-        if entity[0].is_space or entity[-1].is_space:
+        if why_impossible(entity) is not None:
             tags[entity.start : entity.end] = [None] * len(entity)
     return tag_set.from_biluo(tags)
+
+
+def why_impossible(entity: Span) -> str | None:
+    """Why no prediction can be this entity; None if one can. entity: of the predicted Doc."""
+    first, *others = entity
+    if first.is_space or entity[-1].is_space:
+        return "begins or ends in white space"
+    if any(token.is_sent_start for token in others):
+        return "crosses the start of a sentence"
+    return None

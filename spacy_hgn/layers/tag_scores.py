@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import numpy
 import torch
 from thinc.api import Model
 from thinc.shims.shim import Shim
@@ -67,3 +68,13 @@ def resize_tags(model: Model, nO: int) -> None:
             parameter.zero_()[: old.out_features] = getattr(old, name)
     for layer in (output.layers[0], output, model):
         layer.set_dim("nO", nO, force=True)
+
+
+def trained_tags(layer: Model) -> numpy.ndarray:
+    """Which tags have weights that aren't those of a new label. *Shape:* (nO,), boolean
+
+    layer: from ``tag_scores``.
+    """
+    linear = layer.layers[0].shims[0]._model.linear
+    weights = torch.cat([linear.weight, linear.bias[:, None]], dim=1)
+    return weights.any(dim=1).cpu().numpy()
