@@ -16,6 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("model", type=Path, help="folder of the trained pipeline")
     parser.add_argument("metrics", type=Path, help="what spacy evaluate wrote for test")
+    parser.add_argument("calibration", type=Path, help="what spacy hgn calibrate wrote")
     parser.add_argument("corpus", type=Path, help="folder with train, dev and test .spacy files")
     parser.add_argument("--name", required=True)
     parser.add_argument("--package-version", required=True)
@@ -32,7 +33,7 @@ def main() -> None:
     config = spacy.util.load_config(args.model / "config.cfg", interpolate=True)
     scores = srsly.read_json(args.metrics)
     parts = [title(meta), use(meta), trained_on(args.corpus, args.data), settings(config)]
-    parts += [results(scores), versions()]
+    parts += [results(scores), calibration(srsly.read_json(args.calibration)), versions()]
     (args.model / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf8")
 
 
@@ -97,6 +98,28 @@ def results(scores: dict[str, Any]) -> str:
     return "## Results on test\n\nOver whole entities, exact borders and type.\n\n" + "\n".join(
         rows
     )
+
+
+def calibration(report: dict[str, Any]) -> str:
+    """How far the scores of entities can be trusted, before and after calibration."""
+    test = report["parts"]["test"]
+    before, after = test["before"], test["after"]
+    rows = ["| score | entities | mean score | right |", "|---|---:|---:|---:|"]
+    for each in after["bins"]:
+        numbers = f"{each['count']:,} | {each['score']:.2f} | {each['right']:.2f}"
+        rows.append(f"| {each['low']:.1f} to {each['high']:.1f} | {numbers} |")
+    table = "\n".join(rows)
+    return f"""## Scores
+
+`ent._.score` is the probability of an entity, with its borders and type. Its expected calibration
+error on test is {before["ece"]:.3f} as trained and {after["ece"]:.3f} as packaged, with the
+temperature {report["temperature"]["after"]:.2f}, fitted on dev: of {test["entities"]:,} entities
+{test["right"]:,} are right, and their scores have the mean {after["score"]:.2f} (as trained:
+{before["score"]:.2f}).
+
+![The share of entities that is right for each score](reliability.svg)
+
+{table}"""
 
 
 def row(label: str, *values: float | None) -> str:

@@ -59,13 +59,17 @@ def decode(
 
 def allowed_tags(borders: Borders, tag_set: TagSet) -> numpy.ndarray:
     """Which tags each token may have by itself. *Shape:* (tokens, tags)"""
-    after_entity = numpy.concatenate([[False], borders.free[:-1]])
     may_begin = borders.free & borders.solid
-    may_go_on = borders.free & borders.joined & after_entity
     allowed = numpy.ones((len(borders.free), len(tag_set)), dtype=bool)
     allowed[:, tag_set.begins] = may_begin[:, None]
-    allowed[:, tag_set.continues] = may_go_on[:, None]
+    allowed[:, tag_set.continues] = may_go_on(borders)[:, None]
     return allowed
+
+
+def may_go_on(borders: Borders) -> numpy.ndarray:
+    """Whether one entity may have the token and the one before it. *Shape:* (tokens,)"""
+    free_before = numpy.concatenate([[False], borders.free[:-1]])
+    return borders.free & borders.joined & free_before
 
 
 def is_valid(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> bool:

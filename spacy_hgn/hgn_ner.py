@@ -1,31 +1,33 @@
 """The component ``hgn_ner``: named entities from the Hero-Gang Neural model."""
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy
-import srsly
-from spacy import util
-from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 from thinc.types import Floats2d
 
+from .annotation import annotate, borders_before, register_score
 from .blocks import predict_in_blocks
 from .decoding import DECODERS, borders_of, decode
+from .explanation import Explanation, explain
 from .forking import let_forked_processes_compute
-from .layers.seal import seal, unseal
 from .layers.tag_scores import is_initialized, resize_tags
-from .tags import TagSet, check_label, gold_tags
+from .learning.loss import example_loss
+from .learning.rehearsal import as_optimizer, rehearse
+from .learning.unlearnable import UnlearnableEntity, UnlearnableGold
+from .scores.alternatives import Alternative, find_alternatives
+from .scores.calibration import temper
+from .scores.posteriors import Posteriors, entity_probabilities
+from .sealed_pipe import SealedPipe
+from .tags import TagSet, check_label
 from .upstream import require_upstream, require_vectors
 
 logger = logging.getLogger("spacy_hgn")
@@ -35,6 +37,9 @@ DEFAULT_CONFIG = Config().from_str(
 [hgn_ner]
 tag_scheme = "bio"
 decoder = "viterbi"
+threshold = 0.0
+scores = true
+incorrect_spans_key = null
 
 [hgn_ner.scorer]
 @scorers = "spacy.ner_scorer.v1"
@@ -61,7 +66,7 @@ DEFAULT_HGN_MODEL = DEFAULT_CONFIG["hgn_ner"]["model"]
 
 @Language.factory(
     "hgn_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "doc.spans", "span._.score", "token.ent_iob", "token.ent_type"],
     default_config=DEFAULT_CONFIG["hgn_ner"],
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
@@ -71,17 +76,37 @@ def make_hgn_ner(
     model: Model[list[Doc], list[Floats2d]],
     tag_scheme: str,
     decoder: str,
+    threshold: float,
+    scores: bool,
+    incorrect_spans_key: str | None,
     scorer: Callable | None,
 ) -> "HgnNer":
     """Create the component; the arguments are those of ``HgnNer``."""
-    return HgnNer(nlp.vocab, model, name, tag_scheme=tag_scheme, decoder=decoder, scorer=scorer)
+    return HgnNer(
+        nlp.vocab,
+        model,
+        name,
+        tag_scheme=tag_scheme,
+        decoder=decoder,
+        threshold=threshold,
+        scores=scores,
+        incorrect_spans_key=incorrect_spans_key,
+        scorer=scorer,
+    )
 
 
-class HgnNer(TrainablePipe):
+class HgnNer(SealedPipe):
     """Finds named entities with the Hero-Gang Neural model.
 
     Entities that are on the Doc already, and blocked tokens, are kept as ``ner`` keeps them.
     No entity begins or ends in white space, or goes across the start of a sentence.
+
+    ``ent._.score`` is the probability of an entity: that of all taggings that have it, with just
+    its borders and label, among those that the tag scheme and the text allow. ``doc.spans`` has
+    the entities under the component's name, and their scores in ``attrs["scores"]``.
+
+    temperature: what the logits are divided by for scores, set by ``spacy hgn calibrate``. Which
+    entities are found, ``threshold`` aside, doesn't depend on it.
     """
 
     def __init__(
@@ -92,25 +117,40 @@ class HgnNer(TrainablePipe):
         *,
         tag_scheme: str = "bio",
         decoder: str = "viterbi",
+        threshold: float = 0.0,
+        scores: bool = True,
+        incorrect_spans_key: str | None = None,
         scorer: Callable | None = None,
     ) -> None:
         """vocab: the shared vocabulary. model: from Docs to tag probabilities, one array a
         Doc of *shape* (tokens, tags). tag_scheme: "bio" or "biluo". decoder: "viterbi", or
-        "argmax" as in the paper. scorer: the scoring method.
+        "argmax" as in the paper. threshold: drop entities that are less probable.
+        scores: whether to write ``doc.spans``, and so ``ent._.score``. incorrect_spans_key:
+        where ``doc.spans`` of the training data holds spans that are known not to be entities.
+        scorer: the scoring method.
 
-        Raises ValueError for an unknown tag_scheme or decoder.
+        Raises ValueError for an unknown tag_scheme or decoder, or an impossible threshold.
         """
         if decoder not in DECODERS:
             raise ValueError(
                 f"Unknown decoder: expected one of {', '.join(DECODERS)}, got {decoder!r}."
             )
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold: expected a probability from 0 to 1, got {threshold}.")
         self.vocab = vocab
         self.model = model
         self.name = name
         self.decoder = decoder
+        self.threshold = threshold
+        self.scores = scores
+        self.temperature = 1.0
+        self.incorrect_spans_key = incorrect_spans_key
         self.scorer = scorer
         self.tag_set = TagSet(tag_scheme, ())
+        self._unlearnable = UnlearnableGold()
+        self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None  # by spaCy's name
         let_forked_processes_compute()
+        register_score()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -125,6 +165,11 @@ class HgnNer(TrainablePipe):
     @property
     def is_resizable(self) -> bool:
         return True
+
+    @property
+    def unlearnable(self) -> tuple[UnlearnableEntity, ...]:
+        """The gold entities met so far that can't be learnt, each with the reason."""
+        return self._unlearnable.entities
 
     def add_label(self, label: str) -> int:
         """Add an entity type; a trained model keeps its weights and gets rows for it.
@@ -149,13 +194,14 @@ class HgnNer(TrainablePipe):
         """Set the labels, from the data unless given, and the model's dimensions.
 
         get_examples: returns a representative sample of gold-standard Examples.
-        labels: the entity types, as ``spacy init labels`` writes them.
+        labels: the entity types, as ``spacy init labels`` writes them. Without them all
+        Examples are read, and what can't be learnt is named in a warning; else training does.
         Raises ValueError where the model listens to a Transformer that isn't there, or where
         the config's nO isn't the number of tags.
         """
         validate_get_examples(get_examples, "HgnNer.initialize")
         if labels is None:
-            labels = sorted({ent.label_ for eg in get_examples() for ent in eg.reference.ents})
+            labels = self._read_gold(get_examples())
         for label in labels:
             self.add_label(label)
         self._check_outputs()
@@ -168,6 +214,7 @@ class HgnNer(TrainablePipe):
             sample = [Doc(self.vocab, words=["hello"])]
         tags = [self.model.ops.alloc2f(len(doc), len(self.tag_set)) for doc in sample]
         self.model.initialize(X=sample, Y=tags)
+        self.temperature = 1.0
 
     def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
         """Tag probabilities, one array a Doc. *Shape:* (tokens, tags)
@@ -184,41 +231,94 @@ class HgnNer(TrainablePipe):
         return [next(found) if len(doc) else nothing for doc in docs]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats2d]) -> None:
-        """Decode tag probabilities into ``doc.ents``."""
-        for doc, probabilities in zip(docs, scores):
-            if not len(doc):
-                continue
-            array = self.model.ops.to_numpy(probabilities)
-            found = decode(array, borders_of(doc), self.tag_set, self.decoder)
-            spans = [Span(doc, start, end, self.labels[label]) for start, end, label in found]
-            _add_entities(doc, spans)
+        """Decode tag probabilities into ``doc.ents`` and, with scores, ``doc.spans``."""
+        docs = list(docs)
+        arrays = [self.model.ops.to_numpy(probabilities) for probabilities in scores]
+        borders = [borders_of(doc) for doc in docs]
+        found = [decode(*text, self.tag_set, self.decoder) for text in zip(arrays, borders)]
+        tempered = [temper(array, self.temperature) for array in arrays]
+        probable = entity_probabilities(tempered, borders, self.tag_set, found)
+        for doc, entities, of_entities in zip(docs, found, probable):
+            kept = [pair for pair in zip(entities, of_entities) if pair[1] >= self.threshold]
+            spans = [Span(doc, start, end, self.labels[label]) for (start, end, label), _ in kept]
+            annotate(doc, self._spans_key, spans, [score for _, score in kept])
+
+    def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
+        """What else might be where the span is: the k most probable entities that have any of its
+        tokens, with other borders or labels, and label "" for no entity in all of it.
+
+        Entities of other components, and blocked tokens, stay what they are. The Doc must have
+        what the model reads. A Transformer's vectors are there after
+        ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` puts
+        them on a Doc again. Raises ValueError where they are missing.
+        """
+        (probabilities,) = self.predict([span.doc])
+        posteriors = Posteriors(
+            temper(self.model.ops.to_numpy(probabilities), self.temperature),
+            borders_before(span.doc, self._spans_key),
+            self.tag_set,
+        )
+        return find_alternatives(posteriors, span.start, span.end, self.labels, k)
+
+    def explain(self, doc: Doc) -> Explanation:
+        """Why the Doc's entities are what they are: for each token the weights of windows and
+        Hero and the tags' probabilities, for each entity its score with a border moved by one.
+
+        The Doc must have what the model reads, as for ``alternatives``, and doesn't change. With
+        ``scores = false`` entities found before are as other components': explain the Doc before.
+        Raises ValueError where vectors are missing.
+        """
+        return explain(self, doc, borders_before(doc, self._spans_key))
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
         """The negative log likelihood of the gold tags, summed over tokens, and its gradient.
 
-        Tokens whose tag is missing contribute nothing. *Shape of the gradient:* that of
-        ``scores``, one array of (tokens, tags) a Doc.
+        Tokens whose tag is missing contribute nothing; incorrect spans contribute
+        ``-log(1 - P)`` of being an entity. *Shape of the gradient:* that of ``scores``, one
+        array of (tokens, tags) a Doc.
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")
-        loss = 0.0
-        gradients = []
-        for example, probabilities in zip(examples, scores):
-            tags = gold_tags(example, self.tag_set)
-            known = numpy.flatnonzero(tags >= 0)
-            xp = self.model.ops.xp
-            rows, columns = xp.asarray(known), xp.asarray(tags[known])
-            gradient = xp.zeros_like(probabilities)
-            gradient[rows] = probabilities[rows]
-            gradient[rows, columns] -= 1
-            gradients.append(gradient)
-            likelihood = xp.maximum(probabilities[rows, columns], numpy.finfo("float32").tiny)
-            loss -= float(xp.log(likelihood).sum())
+        self._unlearnable.add(examples, self.labels, self.incorrect_spans_key, self.name)
+        parts = [
+            example_loss(eg, p, self.tag_set, self.incorrect_spans_key, self.model.ops)
+            for eg, p in zip(examples, scores)
+        ]
+        loss = sum(part for part, _ in parts)
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
-        return loss, gradients
+        return loss, [gradient for _, gradient in parts]
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Callable | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """Pull the predictions back to those at the time of ``nlp.resume_training``.
+
+        Gold annotation isn't read. Where the model listens to a Transformer, its vectors must be
+        on ``example.predicted``: student and teacher read the same, and the Transformer gets
+        no gradient. A Hero inside of the component is remembered and rehearsed as well.
+        Raises ValueError where the vectors aren't there.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "HgnNer.rehearse")
+        docs = [eg.predicted for eg in examples if len(eg.predicted)]
+        if self._rehearsal_model is None or not docs:
+            return losses
+        require_vectors(self.model, docs)
+        losses[self.name] += rehearse(self.model, self._rehearsal_model, docs, drop)
+        if sgd:
+            self.finish_update(as_optimizer(sgd, self.model))
+        return losses
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score a batch of examples with the ``scorer``."""
@@ -228,52 +328,54 @@ class HgnNer(TrainablePipe):
         validate_examples(examples, "HgnNer.score")
         return self.scorer(examples, **kwargs)
 
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the component, under a checksum."""
-        serialize = {
-            "cfg": self._cfg_to_bytes,
-            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": self.model.to_bytes,
-        }
-        return seal(util.to_bytes(serialize, exclude))
+    def get_cfg(self) -> dict[str, Any]:
+        """What to store besides the weights."""
+        learnt = {"labels": list(self.labels), "temperature": self.temperature}
+        return {**self._settings, **learnt}
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "HgnNer":
-        """Load the component. Raises ValueError for data cut short or changed."""
-        deserialize: dict[str, Callable[..., Any]] = {
-            "cfg": self._cfg_from_bytes,
-            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": self._load_model,
-        }
-        util.from_bytes(unseal(bytes_data, self.name), deserialize, exclude)
-        return self
+    def set_cfg(self, cfg: dict[str, Any]) -> None:
+        """Take what was stored. Raises ValueError where the config says something else."""
+        for setting, value in self._settings.items():
+            if cfg[setting] != value:
+                raise ValueError(
+                    f"The component was trained with {setting} = {cfg[setting]!r}, but the "
+                    f"config says {setting} = {value!r}."
+                )
+        self.temperature = cfg.get("temperature", 1.0)
+        self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
+        for label in self.labels:
+            self.vocab.strings.add(label)
 
-    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the component's folder; model and labels under a checksum."""
-        serialize = {
-            "cfg": lambda p: p.write_bytes(self._cfg_to_bytes()),
-            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-            "model": lambda p: p.write_bytes(seal(self.model.to_bytes())),
-        }
-        util.to_disk(path, serialize, exclude)
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "HgnNer":
-        """Load the component's folder. Raises ValueError for files cut short or changed."""
-        deserialize: dict[str, Callable[..., Any]] = {
-            "cfg": lambda p: self._cfg_from_bytes(p.read_bytes(), str(p)),
-            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._load_model(unseal(p.read_bytes(), str(p))),
-        }
-        util.from_disk(path, deserialize, exclude)
-        return self
+    def load_model(self, data: bytes) -> None:
+        """Take weights. Raises ValueError where they don't fit the model or the labels."""
+        self._check_outputs()
+        super().load_model(data)
+        self._check_outputs()
 
     @property
     def _is_initialized(self) -> bool:
         return is_initialized(self.model.get_ref("output_layer"))
 
     @property
+    def _spans_key(self) -> str | None:
+        return self.name if self.scores else None
+
+    @property
     def _settings(self) -> dict[str, Any]:
         """What the config must say again when a trained component is loaded."""
         return {"tag_scheme": self.tag_set.scheme, "windows": self.model.attrs.get("windows")}
+
+    def _read_gold(self, examples: Iterable[Example]) -> list[str]:
+        """The labels of gold-standard Examples; warns of entities that can't be learnt."""
+        labels: set[str] = set()
+
+        def read() -> Iterator[Example]:
+            for example in examples:
+                labels.update(entity.label_ for entity in example.reference.ents)
+                yield example
+
+        self._unlearnable.add(read(), None, self.incorrect_spans_key, self.name)
+        return sorted(labels)
 
     def _check_outputs(self) -> None:
         outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
@@ -283,48 +385,3 @@ class HgnNer(TrainablePipe):
                 f"({', '.join(self.labels) or 'none'}) need {len(self.tag_set)} tags. In a "
                 "config leave nO = null; in a trained folder cfg and model don't belong together."
             )
-
-    def _cfg_to_bytes(self) -> bytes:
-        cfg = {**self._settings, "labels": list(self.labels)}
-        return srsly.json_dumps({**cfg, "sha256": _digest(cfg)}, indent=2).encode("utf8")
-
-    def _cfg_from_bytes(self, data: bytes, where: str = "hgn_ner/cfg") -> None:
-        try:
-            cfg = srsly.json_loads(data.decode("utf8"))
-            stored = cfg.pop("sha256")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise ValueError(f"Can't read the labels in {where}: {error!r}") from error
-        if stored != _digest(cfg):
-            raise ValueError(
-                f"The labels in {where} are damaged: their checksum doesn't match. "
-                "Copy the pipeline again."
-            )
-        for setting, value in self._settings.items():
-            if cfg[setting] != value:
-                raise ValueError(
-                    f"The component was trained with {setting} = {cfg[setting]!r}, but the "
-                    f"config says {setting} = {value!r}."
-                )
-        self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
-        for label in self.labels:
-            self.vocab.strings.add(label)
-
-    def _load_model(self, data: bytes) -> None:
-        self._check_outputs()
-        try:
-            self.model.from_bytes(data)
-        except AttributeError:
-            raise ValueError(Errors.E149) from None
-        self._check_outputs()
-
-
-def _digest(cfg: dict[str, Any]) -> str:
-    return hashlib.sha256(srsly.json_dumps(cfg, sort_keys=True).encode("utf8")).hexdigest()
-
-
-def _add_entities(doc: Doc, spans: list[Span]) -> None:
-    """Add entities to those on the Doc, and mark all other tokens as outside."""
-    iob, entity_type = doc.to_array([ENT_IOB, ENT_TYPE]).T
-    blocked = numpy.flatnonzero((iob == 3) & (entity_type == 0))
-    blocked_spans = [doc[i : i + 1] for i in blocked.tolist()]
-    doc.set_ents([*doc.ents, *spans], blocked=blocked_spans, default="outside")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import srsly
+from spacy.util import load_config
 
 ROOT = Path(__file__).parent.parent
 FILES = ["project.yml", "configs", "scripts", "assets/sample"]
@@ -93,13 +94,16 @@ def test_scores_of_test_are_written_per_type(demo, project):
 def test_wheel_requires_spacy_hgn_and_holds_the_card(demo, project):
     (wheel,) = (project / "packages").rglob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        (metadata,) = [n for n in archive.namelist() if n.endswith("METADATA")]
+        names = archive.namelist()
+        (metadata,) = [name for name in names if name.endswith("METADATA")]
         head, _, card = archive.read(metadata).decode("utf8").partition("\n\n")
     requirements = [line for line in head.splitlines() if line.startswith("Requires-Dist")]
     assert any("spacy-hgn" in line and ">=" in line and "<" in line for line in requirements)
     assert "## Results on test" in card
     assert "| **all (micro)** |" in card
     assert "| train | 60 |" in card
+    assert "expected calibration\nerror on test is" in card
+    assert any(name.endswith("/reliability.svg") for name in names)
 
 
 def test_nothing_of_this_machine_is_packaged(demo, project):
@@ -113,6 +117,22 @@ def test_second_run_skips_what_is_done(demo, project):
     name = ["--vars.name", "hgn_demo", "--vars.source", "assets/sample"]
     again = run(project, "convert", ".", *name)
     assert "Skipping 'convert': nothing changed" in again.stdout
+
+
+def test_build_without_vars_says_what_it_needs(project):
+    done = run(project, "build", ".")
+    assert done.returncode != 0
+    assert "Expected --vars.name, got none" in done.stderr
+    assert "custom" in done.stderr
+
+
+def test_build_writes_its_config_itself(project):
+    given = ["--vars.name", "ours", "--vars.source", "assets/sample", "--vars.windows", "[3]"]
+    done = run(project, "config", ".", *given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    config = load_config(project / "training" / "ours.cfg")
+    assert config["components"]["hgn_ner"]["model"]["windows"] == [3]
+    assert config["vars"]["hero"] == "bert-base-cased"
 
 
 def test_ontonotes_is_built_from_conll2012_files(project, tmp_path):

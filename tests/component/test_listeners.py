@@ -222,6 +222,8 @@ def test_analyze_pipes(tiny_nlp):
     assert analysis["problems"] == {"transformer": [], "hgn_ner": []}
     assert analysis["summary"]["hgn_ner"]["assigns"] == [
         "doc.ents",
+        "doc.spans",
+        "span._.score",
         "token.ent_iob",
         "token.ent_type",
     ]

@@ -1,0 +1,139 @@
+"""``spacy hgn calibrate``: scores of entities that are as high as they are right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import srsly
+from spacy.cli._util import import_code, setup_gpu
+from spacy.training import Corpus
+from typer import Argument, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from spacy_hgn.scores.calibration import Bin, expected_calibration_error, reliability
+from spacy_hgn.scores.reliability_diagram import draw_reliability
+
+from . import hgn_cli
+from .benchmark import Code, Gpu, Pipeline, load_pipeline
+
+if TYPE_CHECKING:
+    from spacy_hgn.hgn_ner import HgnNer
+    from spacy_hgn.scores.judged import Judged
+
+Dev = Argument(help=".spacy file to fit to; not the one trained on", exists=True)
+Test = Option("--test", "-t", help=".spacy file to measure on as well", exists=True)
+Component = Option("--component", help="Name of the component in the pipeline")
+Output = Option("--output", "-o", help="Folder for the calibrated pipeline", file_okay=False)
+Json = Option("--json", "-j", help="JSON file for all that is measured", dir_okay=False)
+Diagram = Option("--diagram", help="SVG file for the reliability diagram", dir_okay=False)
+
+
+@hgn_cli.command("calibrate")
+def calibrate_cli(
+    pipeline: Annotated[str, Pipeline],
+    dev: Annotated[Path, Dev],
+    test: Annotated[Path | None, Test] = None,
+    component: Annotated[str, Component] = "hgn_ner",
+    output: Annotated[Path | None, Output] = None,
+    json: Annotated[Path | None, Json] = None,
+    diagram: Annotated[Path | None, Diagram] = None,
+    gpu_id: Annotated[int, Gpu] = -1,
+    code: Annotated[Path | None, Code] = None,
+) -> None:
+    """Fit the temperature of a pipeline's scores, and show how far they can be trusted.
+
+    The temperature is the one under which the tags of DEV are most probable. It is stored with
+    the component in the pipeline that is written to --output, and changes scores alone: the
+    entities stay the same, but for those that the setting threshold drops.
+
+    The expected calibration error is the distance between the score of entities and the share
+    of them that is right, over ten bins of scores; before and after. The diagram is that of
+    --test, or else of DEV.
+    """
+    try:
+        import_code(code)
+        setup_gpu(gpu_id, silent=False)
+        nlp = load_pipeline(pipeline)
+        parts = {"dev": dev, **({"test": test} if test else {})}
+        report = calibrate_pipeline(nlp, component, parts)
+        show(report)
+        if json is not None:
+            _write(json, srsly.json_dumps({"pipeline": pipeline, **report}, indent=2))
+        if diagram is not None:
+            _write(diagram, draw_reliability(curves_of(report["parts"][[*parts][-1]])))
+        if output is not None:
+            nlp.to_disk(output)
+            msg.good(f"Calibrated pipeline written to {output}")
+    except (ValueError, OSError, KeyError) as error:
+        msg.fail("Can't calibrate")
+        print(locale_escape(str(error)))
+        raise Exit(1) from error
+
+
+def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[str, Any]:
+    """Set the temperature by the part "dev", and measure scores on all parts."""
+    from spacy_hgn.scores.judged import calibrate, judge
+
+    component = nlp.get_pipe(name)
+    judged = {part: judge(nlp, name, Corpus(path)) for part, path in parts.items()}
+    before = component.temperature
+    calibrate(component, judged["dev"])
+    temperatures = {"before": before, "after": component.temperature}
+    return {
+        "component": name,
+        "temperature": temperatures,
+        "parts": {
+            part: {"path": str(parts[part]), **measure(component, texts, temperatures)}
+            for part, texts in judged.items()
+        },
+    }
+
+
+def measure(
+    component: "HgnNer", texts: Sequence["Judged"], temperatures: Mapping[str, float]
+) -> dict[str, Any]:
+    """The calibration of the entities' scores under some temperatures, by their names."""
+    from spacy_hgn.scores.judged import scores_of
+
+    found: dict[str, Any] = {}
+    for name, temperature in temperatures.items():
+        scores, is_right = scores_of(component, texts, temperature)
+        bins = reliability(scores, is_right)
+        found["entities"], found["right"] = len(scores), sum(is_right)
+        found[name] = {
+            "ece": expected_calibration_error(bins),
+            "score": sum(scores) / max(len(scores), 1),
+            "bins": list(map(asdict, bins)),
+        }
+    return found
+
+
+def curves_of(part: Mapping[str, Any]) -> dict[str, list[Bin]]:
+    """The bins before and after, as the diagram wants them."""
+    return {name: [Bin(**each) for each in part[name]["bins"]] for name in ("before", "after")}
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """Print the temperature and the errors."""
+    before, after = report["temperature"]["before"], report["temperature"]["after"]
+    msg.info(f"Temperature of {report['component']}: {after:.3f} (before: {before:.3f})")
+    rows = [
+        (
+            part,
+            f"{measured['entities']:,}",
+            f"{measured['right'] / max(measured['entities'], 1):.3f}",
+            *(f"{measured[time]['score']:.3f}" for time in ("before", "after")),
+            *(f"{measured[time]['ece']:.4f}" for time in ("before", "after")),
+        )
+        for part, measured in report["parts"].items()
+    ]
+    header = ("", "entities", "right", "mean score", "after", "ECE", "after")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf8")
+    msg.good(f"Written to {path}")

@@ -1,0 +1,1 @@
+"""How sure an answer is: exact probabilities of entities, and their calibration."""

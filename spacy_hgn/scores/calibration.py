@@ -1,0 +1,81 @@
+"""Calibration: a temperature that makes probabilities as high as they are right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Where temperatures are sought."""
+
+
+def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
+    """The probabilities that the logits divided by the temperature have.
+
+    *Shape of both:* (tokens, tags)
+    """
+    if temperature == 1:
+        return probabilities
+    relative = probabilities / probabilities.max(axis=1, keepdims=True)
+    powers = relative.astype("float64") ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def negative_log_likelihood(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
+    """Of the gold tags, the mean. *Shapes:* (tokens, tags) and (tokens,)"""
+    return -float(_logs(probabilities)[numpy.arange(len(tags)), tags].mean())
+
+
+def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
+    """The temperature under which the gold tags are most probable.
+
+    *Shapes:* (tokens, tags) and (tokens,). The negative log likelihood is convex in 1 /
+    temperature, so halving the interval in which its slope changes sign finds the minimum.
+    Raises ValueError where there are no tags.
+    """
+    if len(tags) == 0:
+        raise ValueError("Expected gold tags to fit a temperature to, got none.")
+    logits = _logs(probabilities)
+    gold = logits[numpy.arange(len(tags)), tags].sum()
+    low, high = 1 / HOTTEST, 1 / COLDEST
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2
+        expected = (temper(probabilities, 1 / middle) * logits).sum()
+        low, high = (middle, high) if expected < gold else (low, middle)
+    return 2 / (low + high)
+
+
+def _logs(probabilities: numpy.ndarray) -> numpy.ndarray:
+    tiny = numpy.finfo("float32").tiny
+    return numpy.log(numpy.maximum(probabilities, tiny, dtype="float64"))
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Entities whose scores are alike."""
+
+    low: float
+    high: float
+    count: int
+    score: float
+    """The mean score."""
+    right: float
+    """The share that is right."""
+
+
+def reliability(scores: Sequence[float], is_right: Sequence[bool], bins: int = 10) -> list[Bin]:
+    """Entities in bins of equal width by their score; empty bins are left out."""
+    score, right = numpy.asarray(scores, dtype="float64"), numpy.asarray(is_right, dtype=bool)
+    place = numpy.clip((score * bins).astype("int64"), 0, bins - 1)
+    found = []
+    for i in numpy.unique(place).tolist():
+        inside = place == i
+        mean, share = float(score[inside].mean()), float(right[inside].mean())
+        found.append(Bin(i / bins, (i + 1) / bins, int(inside.sum()), mean, share))
+    return found
+
+
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """How far scores are from the share that is right, in the mean over entities."""
+    total = sum(each.count for each in bins)
+    return sum(each.count * abs(each.score - each.right) for each in bins) / max(total, 1)

@@ -1,0 +1,25 @@
+"""What spaCy's config can run on a pipeline at certain times of the training."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from spacy.language import Language
+
+from .judged import Corpus, calibrate, judge
+
+if TYPE_CHECKING:
+    from ..hgn_ner import HgnNer
+
+
+def make_calibration(corpus: Corpus, component: str = "hgn_ner") -> Callable[[Language], Language]:
+    """Calibrate on a corpus before the pipeline is written: ``training.before_to_disk``.
+
+    corpus: not the one that is trained on, say ``${corpora.dev}``. component: the component's
+    name in the pipeline.
+    """
+
+    def calibrate_pipeline(nlp: Language) -> Language:
+        calibrate(cast("HgnNer", nlp.get_pipe(component)), judge(nlp, component, corpus))
+        return nlp
+
+    return calibrate_pipeline

@@ -1,0 +1,142 @@
+"""How probable an entity is: exact posteriors under the tag scheme and a text's borders.
+
+The tags of a text are drawn from a softmax each, given that scheme and borders allow them all
+together. That makes them a Markov chain: its state between two tokens is the label of the
+entity that goes on there, or none. Sums over all taggings, forward and backward, give the chain.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+import numpy
+
+from ..decoding import Borders, Entity, may_go_on
+from ..tags import TagSet
+from .forward_backward import LINEAR, LOG, Steps, Weights, is_safe, sum_both_ways, to_chain, weigh
+
+
+class Posteriors:
+    """What a text's tag probabilities say of its entities. All are exact.
+
+    outside: that the token is in no entity. *Shape:* (tokens,)
+    stays_outside: the same, given that no entity goes on from the token before it.
+    alone: that the token is a whole entity. *Shape:* (tokens, labels)
+    opens: that an entity of several tokens begins at it.
+    goes_on, closes: given that an entity of the label comes from the token before it, that it
+        goes on after it, or ends with it.
+    """
+
+    def __init__(self, probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> None:
+        """probabilities: *Shape:* (tokens, tags). Texts may be joined if borders part them."""
+        weights = weigh(probabilities, borders, tag_set)
+        steps = Steps(~may_go_on(borders))
+        sums = sum_both_ways(weights, steps, LINEAR)
+        if all(map(is_safe, sums)):
+            chain = to_chain(weights, sums, LINEAR)
+        else:
+            with numpy.errstate(divide="ignore"):  # what is forbidden becomes -inf
+                weights = Weights(*map(numpy.log, weights))
+            logs = to_chain(weights, sum_both_ways(weights, steps, LOG), LOG)
+            chain = [numpy.exp(each) for each in logs]
+        self.outside, self.stays_outside, self.alone, self.opens, self.goes_on, self.closes = chain
+
+    def of(self, entity: Entity) -> float:
+        """The probability that the text has this entity, of just these borders and label."""
+        start, end, label = entity
+        if end - start == 1:
+            return float(self.alone[start, label])
+        inside = self.goes_on[start + 1 : end - 1, label].prod()
+        return float(self.opens[start, label] * inside * self.closes[end - 1, label])
+
+    def of_none(self, start: int, end: int) -> float:
+        """The probability that none of the tokens from start up to end is in an entity."""
+        return float(self.outside[start] * self.stays_outside[start + 1 : end].prod())
+
+    def ranked(self, start: int, end: int) -> Iterator[tuple[Entity, float]]:
+        """Entities that have any of the tokens from start up to end, the most probable first."""
+        heap = [
+            (-probability, is_whole, first, upto, label)
+            for probability, is_whole, first, upto, label in self._begun(start, end)
+        ]
+        heapq.heapify(heap)
+        while heap:
+            negative, is_whole, first, upto, label = heapq.heappop(heap)
+            if is_whole:
+                yield (first, upto, label), -negative
+                continue
+            ways = ((True, self.closes[upto, label]), (False, self.goes_on[upto, label]))
+            for is_whole, share in ways:
+                if negative * share:
+                    heapq.heappush(heap, (negative * share, is_whole, first, upto + 1, label))
+
+    def _begun(self, start: int, end: int) -> Iterator[tuple[float, bool, int, int, int]]:
+        """Entities as far as the first of their tokens from start on, each with its probability.
+
+        Yields probability, whether it is the whole entity, first token, token after, label.
+        """
+        for first in range(start, end):
+            for is_whole, begun in ((True, self.alone[first]), (False, self.opens[first])):
+                for label in numpy.flatnonzero(begun).tolist():
+                    yield float(begun[label]), is_whole, first, first + 1, label
+        reaches = numpy.ones(self.opens.shape[1])
+        for first in range(start - 1, -1, -1):
+            if not reaches.any():
+                break
+            begun = self.opens[first] * reaches
+            for label in numpy.flatnonzero(begun).tolist():
+                yield float(begun[label]), False, first, start, label
+            reaches = reaches * self.goes_on[first]
+
+
+def entity_probabilities(
+    probabilities: Sequence[numpy.ndarray],
+    borders: Sequence[Borders],
+    tag_set: TagSet,
+    entities: Sequence[Sequence[Entity]],
+) -> list[list[float]]:
+    """The probability of each text's entities.
+
+    probabilities: of tags. *Shape of each:* (tokens, tags)
+    """
+    texts = [i for i, found in enumerate(entities) if found]
+    scores: list[list[float]] = [[] for _ in entities]
+    if not texts:
+        return scores
+    joined = _join([borders[i] for i in texts])
+    firsts = numpy.cumsum([0, *(len(probabilities[i]) for i in texts)]).tolist()
+    wanted = [first + start for first, i in zip(firsts, texts) for start, _, _ in entities[i]]
+    kept = _parts_with(wanted, joined)
+    place = numpy.cumsum(kept) - 1
+    tags = numpy.concatenate([probabilities[i] for i in texts])[kept]
+    posteriors = Posteriors(tags, _cut(joined, kept), tag_set)
+    for first, i in zip(firsts, texts):
+        for start, end, label in entities[i]:
+            moved = int(place[first + start])
+            scores[i].append(posteriors.of((moved, moved + end - start, label)))
+    return scores
+
+
+def _join(borders: Sequence[Borders]) -> Borders:
+    """Texts one behind the other, without an entity that two have."""
+    free, solid, joined = (
+        numpy.concatenate([getattr(each, name) for each in borders])
+        for name in ("free", "solid", "joined")
+    )
+    joined[numpy.cumsum([0, *(len(each.free) for each in borders[:-1])])] = False
+    return Borders(free, solid, joined)
+
+
+def _parts_with(wanted: Sequence[int], borders: Borders) -> numpy.ndarray:
+    """The tokens of those parts of a text that have wanted ones. *Shape:* (tokens,)
+
+    No entity crosses the borders of a part, so the other parts are of no account.
+    """
+    part = numpy.cumsum(~may_go_on(borders)) - 1
+    has_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
+    has_wanted[part[list(wanted)]] = True
+    return has_wanted[part]
+
+
+def _cut(borders: Borders, kept: numpy.ndarray) -> Borders:
+    """The borders of the kept parts, one behind the other."""
+    return Borders(borders.free[kept], borders.solid[kept], may_go_on(borders)[kept])

@@ -1,0 +1,71 @@
+"""How a component is stored: under checksums, so that damaged files are refused and named."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spacy import util
+from spacy.errors import Errors
+from spacy.pipeline.trainable_pipe import TrainablePipe
+
+from .cfg import cfg_from_bytes, cfg_to_bytes
+from .layers.seal import seal, unseal
+
+Self = TypeVar("Self", bound="SealedPipe")
+
+
+class SealedPipe(TrainablePipe):
+    """A component of settings (``cfg``), vocabulary and model."""
+
+    def get_cfg(self) -> dict[str, Any]:
+        """What to store besides the weights."""
+        raise NotImplementedError
+
+    def set_cfg(self, cfg: dict[str, Any]) -> None:
+        """Take what was stored. Raises ValueError where it doesn't fit the config."""
+        raise NotImplementedError
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the component, under a checksum."""
+        serialize = {
+            "cfg": lambda: cfg_to_bytes(self.get_cfg()),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": self.model.to_bytes,
+        }
+        return seal(util.to_bytes(serialize, exclude))
+
+    def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
+        """Load the component. Raises ValueError for data cut short or changed."""
+        deserialize: dict[str, Callable[..., Any]] = {
+            "cfg": lambda b: self.set_cfg(cfg_from_bytes(b, f"{self.name}/cfg")),
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            "model": self.load_model,
+        }
+        util.from_bytes(unseal(bytes_data, self.name), deserialize, exclude)
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the component's folder; model and settings under a checksum."""
+        serialize = {
+            "cfg": lambda p: p.write_bytes(cfg_to_bytes(self.get_cfg())),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+            "model": lambda p: p.write_bytes(seal(self.model.to_bytes())),
+        }
+        util.to_disk(path, serialize, exclude)
+
+    def from_disk(self: Self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
+        """Load the component's folder. Raises ValueError for files cut short or changed."""
+        deserialize: dict[str, Callable[..., Any]] = {
+            "cfg": lambda p: self.set_cfg(cfg_from_bytes(p.read_bytes(), str(p))),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+            "model": lambda p: self.load_model(unseal(p.read_bytes(), str(p))),
+        }
+        util.from_disk(path, deserialize, exclude)
+        return self
+
+    def load_model(self, data: bytes) -> None:
+        """Take weights. Raises ValueError where they don't fit the model."""
+        try:
+            self.model.from_bytes(data)
+        except AttributeError:
+            raise ValueError(Errors.E149) from None

@@ -1,0 +1,270 @@
+"""The probability of every entity: on the span, in doc.spans, and by a threshold."""
+
+import subprocess
+import sys
+
+import numpy
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+
+from spacy_hgn.decoding import Borders
+from spacy_hgn.scores.posteriors import Posteriors
+
+from .helpers import TEXTS, make_nlp, probabilities
+from .test_prediction import MIXED, random_scores
+
+
+@pytest.fixture
+def nlp(cnn_folder) -> Language:
+    """The trained pipeline, freshly loaded."""
+    return spacy.load(cnn_folder)
+
+
+def scores_of(doc: Doc) -> list[tuple[str, float | None]]:
+    return [(ent.text, ent._.score) for ent in doc.ents]
+
+
+def test_entities_have_their_posterior_probability(cnn_nlp):
+    doc = cnn_nlp(TEXTS[0])
+    borders = Borders(*numpy.ones((3, len(doc)), dtype=bool))
+    ner = cnn_nlp.get_pipe("hgn_ner")
+    posteriors = Posteriors(probabilities(cnn_nlp, TEXTS[:1])[0], borders, ner.tag_set)
+    assert len(doc.ents) == 3
+    for ent in doc.ents:
+        expected = posteriors.of((ent.start, ent.end, ner.labels.index(ent.label_)))
+        assert ent._.score == pytest.approx(expected, abs=1e-6)
+        assert 0 < ent._.score <= 1
+
+
+def test_other_spans_have_no_score(cnn_nlp):
+    doc = cnn_nlp(TEXTS[0])
+    apple = doc.ents[1]
+    assert apple._.score is not None
+    assert doc[apple.start : apple.end + 1]._.score is None
+    assert doc[apple.start : apple.end]._.score is None  # it has no label
+    assert Span(doc, apple.start, apple.end, "FRUIT")._.score is None
+    assert Span(doc, apple.start, apple.end, "ORG")._.score == apple._.score
+
+
+def test_doc_spans_have_the_entities_and_their_scores(cnn_nlp):
+    for doc in cnn_nlp.pipe(MIXED):
+        group = doc.spans["hgn_ner"]
+        assert list(group) == list(doc.ents)
+        assert group.attrs["scores"].tolist() == [ent._.score for ent in doc.ents]
+
+
+def test_scores_do_not_depend_on_the_batch(tiny_nlp):
+    alone = [scores_of(tiny_nlp(text)) for text in MIXED]
+    for batch_size in (2, 100):
+        together = map(scores_of, tiny_nlp.pipe(MIXED, batch_size=batch_size))
+        for found, expected in zip(together, alone, strict=True):
+            assert [text for text, _ in found] == [text for text, _ in expected]
+            assert [score for _, score in found] == pytest.approx(
+                [score for _, score in expected], abs=1e-5
+            )
+
+
+def test_scores_survive_storage(cnn_nlp):
+    docs = list(cnn_nlp.pipe(TEXTS))
+    expected = list(map(scores_of, docs))
+    assert all(score is not None for pairs in expected for _, score in pairs)
+    by_bytes = [Doc(cnn_nlp.vocab).from_bytes(doc.to_bytes()) for doc in docs]
+    by_docbin = DocBin().from_bytes(DocBin(docs=docs).to_bytes()).get_docs(cnn_nlp.vocab)
+    copies = [doc.copy() for doc in docs]
+    for again in (by_bytes, by_docbin, copies):
+        assert list(map(scores_of, again)) == expected
+
+
+PROCESSES = """
+import multiprocessing, sys
+import spacy
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[2])
+    nlp = spacy.load(sys.argv[1])
+    texts = ["Tim Cook runs Apple.", "", "Angela Merkel lived in New York City."] * 4
+    scores = lambda docs: [[ent._.score for ent in doc.ents] for doc in docs]
+    expected = scores(map(nlp, texts))
+    assert any(expected) and None not in sum(expected, [])
+    found = scores(nlp.pipe(texts, n_process=2, batch_size=1))
+    assert found == expected, (found, expected)
+"""
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_scores_come_out_of_other_processes(start_method, cnn_folder, tmp_path):
+    if sys.platform != "linux" and start_method == "fork":
+        pytest.skip("forking is safe on Linux alone")
+    script = tmp_path / "processes.py"
+    script.write_text(PROCESSES)
+    command = [sys.executable, str(script), str(cnn_folder), start_method]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_scores_stay_when_entities_are_merged_to_tokens(nlp):
+    expected = scores_of(nlp(TEXTS[1]))
+    nlp.add_pipe("merge_entities")
+    doc = nlp(TEXTS[1])
+    assert len(doc) < len(nlp.make_doc(TEXTS[1]))
+    assert scores_of(doc) == expected
+
+
+def test_the_second_time_keeps_the_scores(nlp):
+    once = scores_of(nlp(TEXTS[0]))
+    assert scores_of(nlp(nlp(TEXTS[0]))) == once
+
+
+def test_entities_of_others_have_no_score(nlp):
+    ruler = nlp.add_pipe("entity_ruler", before="hgn_ner")
+    ruler.add_patterns([{"label": "FRUIT", "pattern": "Apple"}])
+    scores = dict(scores_of(nlp(TEXTS[0])))
+    assert scores["Apple"] is None
+    assert scores["Cupertino"] > 0
+
+
+def test_each_of_several_components_gives_scores(cnn_folder):
+    nlp = spacy.load(cnn_folder)
+    other = spacy.load(cnn_folder)
+    other.rename_pipe("hgn_ner", "second")
+    nlp.add_pipe("second", source=other, first=True)
+    nlp.get_pipe("second").threshold = 0.5
+    only = nlp(TEXTS[0], disable=["hgn_ner"])
+    first = dict(scores_of(only))
+    doc = nlp.make_doc(TEXTS[0])
+    apple = only.ents[1]
+    doc.set_ents([Span(doc, apple.start, apple.end, "FRUIT")], default="missing")
+    doc = nlp.get_pipe("second")(doc)
+    doc.ents = [ent for ent in doc.ents if ent.text != "Cupertino"]
+    doc = nlp.get_pipe("hgn_ner")(doc)
+    assert set(doc.spans) == {"second", "hgn_ner"}
+    assert [ent.text for ent in doc.spans["hgn_ner"]] == ["Cupertino"]
+    assert dict(scores_of(doc))["Cupertino"] == pytest.approx(first["Cupertino"], abs=0.1)
+    assert all(score is not None for text, score in scores_of(doc) if text != "Apple")
+
+
+def test_a_threshold_drops_what_is_less_probable():
+    nlp = make_nlp()
+    ner = nlp.get_pipe("hgn_ner")
+    for label in ("A", "B"):
+        ner.add_label(label)
+    doc = Doc(nlp.vocab, words=list("abcdefghij" * 3))
+    scores = random_scores(doc, len(ner.tag_set), 0)
+    ner.set_annotations([doc], scores)
+    kept = [(ent.start, ent.end) for ent in doc.ents if ent._.score >= 0.2]
+    assert 0 < len(kept) < len(doc.ents)
+    ner.threshold = 0.2
+    strict = Doc(nlp.vocab, words=[token.text for token in doc])
+    ner.set_annotations([strict], scores)
+    assert [(ent.start, ent.end) for ent in strict.ents] == kept
+    assert list(strict.spans["hgn_ner"]) == list(strict.ents)
+    assert all(token.ent_iob for token in strict)
+
+
+def test_scores_can_be_left_out(cnn_folder):
+    nlp = spacy.load(cnn_folder, config={"components.hgn_ner.scores": False})
+    doc = nlp(TEXTS[0])
+    assert scores_of(doc) == [("Tim Cook", None), ("Apple", None), ("Cupertino", None)]
+    assert "hgn_ner" not in doc.spans
+    nlp.get_pipe("hgn_ner").threshold = 1
+    assert nlp(TEXTS[0]).ents == ()
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1])
+def test_impossible_thresholds_are_refused(threshold):
+    with pytest.raises(ValueError, match="threshold: expected a probability from 0 to 1"):
+        make_nlp(threshold=threshold)
+
+
+@pytest.mark.parametrize("tag_scheme", ["bio", "biluo"])
+@pytest.mark.parametrize("decoder", ["viterbi", "argmax"])
+def test_all_that_is_predicted_has_a_score(tag_scheme, decoder):
+    nlp = make_nlp(tag_scheme=tag_scheme, decoder=decoder)
+    ner = nlp.get_pipe("hgn_ner")
+    for label in ("A", "B"):
+        ner.add_label(label)
+    for seed in range(20):
+        doc = nlp.make_doc("  Tim  Cook\n\nruns \t Apple   today \n ")
+        ner.set_annotations([doc], random_scores(doc, len(ner.tag_set), seed))
+        assert all(0 < ent._.score <= 1 for ent in doc.ents)
+
+
+def test_an_extension_of_that_name_is_left_alone(cnn_folder, caplog):
+    code = f"""
+import spacy
+from spacy.tokens import Span
+Span.set_extension("score", default="mine")
+doc = spacy.load({str(cnn_folder)!r})({TEXTS[0]!r})
+assert [ent._.score for ent in doc.ents] == ["mine"] * 3
+assert len(doc.spans["hgn_ner"].attrs["scores"]) == 3
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "another extension Span._.score" in done.stderr
+
+
+def test_importing_registers_nothing():
+    code = """
+import spacy_hgn.hgn_ner
+from spacy.tokens import Span
+assert not Span.has_extension("score")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Alternatives
+
+
+def test_alternatives_have_the_entity_first_with_its_score(cnn_nlp):
+    doc = cnn_nlp(TEXTS[1])
+    ner = cnn_nlp.get_pipe("hgn_ner")
+    for ent in doc.ents:
+        best, *others = ner.alternatives(ent, k=4)
+        assert (best.start, best.end, best.label) == (ent.start, ent.end, ent.label_)
+        assert best.score == pytest.approx(ent._.score, abs=1e-6)
+        assert len(others) == 3
+        assert all(best.score >= other.score for other in others)
+        assert all(other.start < ent.end and other.end > ent.start for other in others)
+
+
+def test_alternatives_of_a_token_that_is_no_entity(cnn_nlp):
+    doc = cnn_nlp(TEXTS[2])
+    found = cnn_nlp.get_pipe("hgn_ner").alternatives(doc[1:2], k=100)
+    assert found[0][:3] == (1, 2, "")
+    assert sum(each.score for each in found) == pytest.approx(1)
+    assert len({each[:3] for each in found}) == len(found)
+
+
+def test_alternatives_leave_other_components_entities(nlp):
+    ruler = nlp.add_pipe("entity_ruler", before="hgn_ner")
+    ruler.add_patterns([{"label": "FRUIT", "pattern": "Apple"}])
+    doc = nlp(TEXTS[0])
+    for found in nlp.get_pipe("hgn_ner").alternatives(doc[0:3], k=50):
+        assert found.end <= 3
+
+
+def test_alternatives_change_nothing_on_the_doc(cnn_nlp):
+    doc = cnn_nlp(TEXTS[0])
+    before = doc.to_bytes()
+    cnn_nlp.get_pipe("hgn_ner").alternatives(doc[:])
+    assert doc.to_bytes() == before
+
+
+def test_alternatives_need_what_the_model_reads(tiny_nlp):
+    tiny_nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}})
+    ner = tiny_nlp.get_pipe("hgn_ner")
+    doc = tiny_nlp(TEXTS[0])
+    with pytest.raises(ValueError, match="reads the vectors"):
+        ner.alternatives(doc[0:2])
+    kept = ner.alternatives(tiny_nlp(TEXTS[0], disable=["doc_cleaner"])[0:2])
+    again = ner.alternatives(tiny_nlp.get_pipe("transformer")(doc)[0:2])
+    assert [each[:3] for each in again] == [each[:3] for each in kept]
+
+
+@pytest.mark.parametrize(("start", "end", "k"), [(1, 1, 5), (0, 2, 0)])
+def test_alternatives_of_nothing_are_refused(start, end, k, cnn_nlp):
+    doc = cnn_nlp(TEXTS[0])
+    with pytest.raises(ValueError, match="Expected tokens and at least 1 alternative"):
+        cnn_nlp.get_pipe("hgn_ner").alternatives(doc[start:end], k=k)
