@@ -47,6 +47,7 @@ def build_hero_gang_tagger(
     model: Tok2Vec = chain(fused, output)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
+    model.set_ref("hero_gang", fused.layers[-1] if windows else None)
     model.attrs["windows"] = list(windows)
     return model
 

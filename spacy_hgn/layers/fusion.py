@@ -3,6 +3,8 @@
 Every fusion reads ``z``, the Hero's vectors of *shape* (tokens, width), and ``h``, the
 Gang's, of *shape* (tokens, windows, width), and returns the fused vectors ``s``. The
 factor ``1 / sqrt(d)`` is in the authors' programme, not in equations 5 and 6.
+
+Those that attend have ``weights(z, h)``: how much of each window and of the Hero is in ``s``.
 """
 
 import math
@@ -27,7 +29,14 @@ class MlpAttention(nn.Module):
     def forward(self, z: Tensor, h: Tensor) -> Tensor:
         """Returns: *Shape:* (tokens, width)."""
         members = _members(z, h)
-        return _attend(self.query(members.flatten(1)), members)
+        return _mix(self._attend(members), members)
+
+    def weights(self, z: Tensor, h: Tensor) -> Tensor:
+        """A softmax over windows and Hero. *Shape:* (tokens, windows + 1)."""
+        return self._attend(_members(z, h))
+
+    def _attend(self, members: Tensor) -> Tensor:
+        return _attention(self.query(members.flatten(1)), members)
 
 
 class DotAttention(nn.Module):
@@ -42,7 +51,11 @@ class DotAttention(nn.Module):
 
     def forward(self, z: Tensor, h: Tensor) -> Tensor:
         """Returns: *Shape:* (tokens, width)."""
-        return z + _attend(z, h)
+        return z + _mix(_attention(z, h), h)
+
+    def weights(self, z: Tensor, h: Tensor) -> Tensor:
+        """A softmax over the windows; the Hero is added whole. *Shape:* (tokens, windows + 1)."""
+        return torch.cat([_attention(z, h), z.new_ones(len(z), 1)], dim=1)
 
 
 class Concat(nn.Module):
@@ -74,15 +87,19 @@ def _members(z: Tensor, h: Tensor) -> Tensor:
     return torch.cat([h, z.unsqueeze(1)], dim=1)
 
 
-def _attend(query: Tensor, keys: Tensor) -> Tensor:
-    """Scaled dot-product attention of one query a token over that token's keys.
+def _attention(query: Tensor, keys: Tensor) -> Tensor:
+    """Scaled dot-product attention of one query a token over that token's keys: its weights.
 
     query: *Shape:* (tokens, width). keys: *Shape:* (tokens, members, width).
-    Returns: *Shape:* (tokens, width).
+    Returns: *Shape:* (tokens, members).
     """
     scores = (keys @ query.unsqueeze(2)).squeeze(2) / math.sqrt(query.shape[1])
-    weights = torch.softmax(scores, dim=1)
-    return (weights.unsqueeze(1) @ keys).squeeze(1)
+    return torch.softmax(scores, dim=1)
+
+
+def _mix(weights: Tensor, members: Tensor) -> Tensor:
+    """The weighted sum of each token's members. *Shape:* (tokens, width)"""
+    return (weights.unsqueeze(1) @ members).squeeze(1)
 
 
 FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {

@@ -1,7 +1,7 @@
 """Gang and fusion over the Hero's vectors, as a Thinc layer."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy
 import torch
@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from .fusion import FUSIONS
 from .gang import RECURRENCES, Gang
-from .ragged import Vectors, ragged_layer
+from .ragged import RaggedShim, Vectors, ask_module, ragged_layer
 
 # Tokens that go through Gang and fusion at a time in prediction.
 BLOCK_TOKENS = 2048
+
+Reading = Callable[[Tensor, Sequence[int]], Tensor]
 
 
 def hero_gang(
@@ -52,21 +54,59 @@ class HeroGang(nn.Module):
         In prediction, tokens are taken in blocks, each with its neighbours around it, so that
         a long text needs no more memory than a short one.
         """
+        return self._in_blocks(self._fuse, self.width_out, z, lengths)
+
+    def weights(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """What the fusion's attention gives to each window and to the Hero, as ``forward`` reads.
+
+        z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, windows + 1).
+        """
+        return self._in_blocks(self._weigh, len(self.gang.windows) + 1, z, lengths)
+
+    def _in_blocks(self, read: Reading, width: int, z: Tensor, lengths: Sequence[int]) -> Tensor:
         if torch.is_grad_enabled() or len(z) <= BLOCK_TOKENS:
-            return self._fuse(z, lengths)
-        fused = z.new_empty((len(z), self.width_out))
+            return read(z, lengths)
+        found = z.new_empty((len(z), width))
         bounds = numpy.cumsum([0, *lengths])
         for first in range(0, len(z), BLOCK_TOKENS):
             last = min(first + BLOCK_TOKENS, len(z)) - 1
             low = max(first - self.reach, bounds[bounds <= first][-1])
             high = min(last + 1 + self.reach, bounds[bounds > last][0])
             within = numpy.diff(bounds.clip(low, high))
-            block = self._fuse(z[low:high], within[within > 0].tolist())
-            fused[first : last + 1] = block[first - low : last + 1 - low]
-        return fused
+            block = read(z[low:high], within[within > 0].tolist())
+            found[first : last + 1] = block[first - low : last + 1 - low]
+        return found
 
     def _fuse(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         return self.fusion(z, self.gang(z, lengths))
+
+    def _weigh(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        return self.fusion.weights(z, self.gang(z, lengths))  # type: ignore[operator]
+
+
+def member_weights(layer: Model[Vectors, Vectors]) -> Model[Vectors, Vectors]:
+    """The attention's weights in place of the vectors that it fuses, for prediction alone.
+
+    layer: from ``hero_gang``, whose module is asked. The layer returned has one array a text.
+    *Shape:* (tokens, windows + 1), the Hero's last.
+    """
+
+    def forward(
+        model: Model[Vectors, Vectors], vectors: Vectors, is_train: bool
+    ) -> tuple[Vectors, Callable]:
+        return ask_module(layer, "weights", vectors), lambda d_weights: vectors
+
+    return Model("member_weights", forward)
+
+
+def has_weights(layer: Model[Vectors, Vectors]) -> bool:
+    """Whether the fusion attends. layer: from ``hero_gang``."""
+    return hasattr(FUSIONS[fusion_of(layer)], "weights")
+
+
+def fusion_of(layer: Model[Vectors, Vectors]) -> str:
+    """The fusion by its name. layer: from ``hero_gang``."""
+    return cast(RaggedShim, layer.shims[0]).cfg["fusion"]
 
 
 def check_windows(windows: Sequence[int]) -> list[int]:

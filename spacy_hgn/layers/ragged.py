@@ -47,7 +47,7 @@ def forward(model: Model, vectors: Vectors, is_train: bool) -> tuple[Vectors, Ca
     if not any(lengths):
         nothing = [model.ops.alloc2f(0, model.get_dim("nO")) for _ in vectors]
         return nothing, lambda d_output: vectors
-    flat = _join(xp, vectors)
+    flat = _check_width(model, _join(xp, vectors))
     z = xp2torch(flat, requires_grad=is_train, device=shim.device)
     output, torch_backprop = shim(ArgsKwargs(args=(z, lengths), kwargs={}), is_train)
     output = output.float()
@@ -69,6 +69,20 @@ def init(model: Model, X: Vectors | None = None, Y: Vectors | None = None) -> No
         outputs = _width_of(Y)
     module = cast(RaggedShim, model.shims[0]).build(model.get_dim("nI"), outputs)
     model.set_dim("nO", cast(int, module.width_out))
+
+
+def ask_module(model: Model, method: str, vectors: Vectors) -> Vectors:
+    """What another method of the module than ``forward`` says of the texts, in prediction.
+
+    model: from ``ragged_layer``. method: reads what ``forward`` reads. *Shape of each array:*
+    (tokens, whatever the method returns); at least one text has tokens.
+    """
+    lengths = [len(v) for v in vectors]
+    shim = cast(RaggedShim, model.shims[0])
+    z = xp2torch(_check_width(model, _join(model.ops.xp, vectors)), device=shim.device)
+    with shim.predicting() as module:
+        output = getattr(module, method)(z, lengths)
+    return _split(model, output.float(), lengths)
 
 
 class RaggedShim(TorchShim):
@@ -139,6 +153,16 @@ def _width_of(vectors: Vectors | None) -> int:
         "Can't tell the width of the Hero's vectors: initialize the model with a sample of "
         "non-empty Docs, after the component that the Hero listens to."
     )
+
+
+def _check_width(model: Model, flat: Floats2d) -> Floats2d:
+    if flat.shape[1] != model.get_dim("nI"):
+        raise ValueError(
+            f"The vectors that {model.name} reads have width {flat.shape[1]}, but it was trained "
+            f"on width {model.get_dim('nI')}: they come from another Hero. Load the pipeline's "
+            "components as they were saved together."
+        )
+    return flat
 
 
 def _join(xp: Any, arrays: Vectors) -> Floats2d:

@@ -1,8 +1,8 @@
 """A PyTorch shim for prediction in threads and for weights without pickle."""
 
 import copy
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -38,10 +38,16 @@ class TorchShim(PyTorchShim):
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module without recording a graph, leaving it in evaluation mode."""
+        with self.predicting() as module:
+            return module(*inputs.args, **inputs.kwargs)
+
+    @contextmanager
+    def predicting(self) -> Iterator[nn.Module]:
+        """The module as it predicts: in evaluation mode, without a graph, in its precision."""
         if self._model.training:
             self._model.eval()
         with torch.no_grad(), self.autocast():
-            return self._model(*inputs.args, **inputs.kwargs)
+            yield self._model
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the module in training mode. Returns its output and the way back."""
@@ -81,6 +87,12 @@ class TorchShim(PyTorchShim):
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
         return copied
+
+
+def hold_gradients(shim: Any, holds: bool) -> None:
+    """Say whether a shim's module holds gradients, where others than its own laid them."""
+    if isinstance(shim, TorchShim):
+        (_holding_gradients.add if holds else _holding_gradients.discard)(shim)
 
 
 def _gradients(tensors: Iterable[Tensor]) -> list[Tensor]:

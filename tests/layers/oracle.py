@@ -54,12 +54,13 @@ def unit_weights(parameters, j, window, recurrence):
 
 def hero_gang(z, lengths, parameters, windows, recurrence, fusion, xp=numpy):
     """Gang, then fusion."""
+    h = gang(z, lengths, part_of(parameters, "gang"), windows, recurrence, xp)
+    return fuse(z, h, part_of(parameters, "fusion"), fusion, xp)
 
-    def part(name):
-        return {k.split(".", 1)[1]: v for k, v in parameters.items() if k.startswith(f"{name}.")}
 
-    h = gang(z, lengths, part("gang"), windows, recurrence, xp)
-    return fuse(z, h, part("fusion"), fusion, xp)
+def part_of(parameters, name):
+    """The parameters of a part, such as the gang, by the names that they have there."""
+    return {k.split(".", 1)[1]: v for k, v in parameters.items() if k.startswith(f"{name}.")}
 
 
 def gang(z, lengths, parameters, windows, recurrence, xp=numpy):
@@ -168,19 +169,35 @@ def fuse_token(z, h, parameters, fusion, xp):
     """z: *Shape:* (width,). h: *Shape:* (windows, width)."""
     members = [*h, z]
     if fusion == "mlp":
-        query = parameters["query.weight"] @ xp.concatenate(members) + parameters["query.bias"]
-        return attend(query, members, xp)
+        return attend(mlp_query(members, parameters, xp), members, xp)
     if fusion == "dot":
         return z + attend(z, list(h), xp)
     return xp.concatenate(members) if fusion == "concat" else sum(members)
 
 
+def member_weights(z, h, parameters, fusion):
+    """How much of each window, then of the Hero, is in every token's vector."""
+    if fusion == "mlp":
+        all_members = [[*windows, hero] for windows, hero in zip(h, z)]
+        return numpy.stack([attention(mlp_query(k, parameters), k) for k in all_members])
+    return numpy.stack([[*attention(hero, list(windows)), 1] for windows, hero in zip(h, z)])
+
+
+def mlp_query(members, parameters, xp=numpy):
+    """m = W concat(K) + b"""
+    return parameters["query.weight"] @ xp.concatenate(members) + parameters["query.bias"]
+
+
 def attend(query, keys, xp):
     """softmax(query keys^T / sqrt(d)) keys"""
+    return sum(weight * key for weight, key in zip(attention(query, keys, xp), keys))
+
+
+def attention(query, keys, xp=numpy):
+    """softmax(query keys^T / sqrt(d))"""
     scores = xp.stack([query @ key for key in keys]) / math.sqrt(len(query))
     weights = xp.exp(scores - scores.max())
-    weights = weights / weights.sum()
-    return sum(weight * key for weight, key in zip(weights, keys))
+    return weights / weights.sum()
 
 
 def sigmoid(x, xp):

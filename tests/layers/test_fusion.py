@@ -61,6 +61,32 @@ def test_attention_copes_with_large_vectors(fusion):
     assert torch.isfinite(fused).all()
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("windows", [1, 3, 5])
+@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+def test_weights_equal_the_oracle_and_make_the_fused_vectors(fusion, windows, dtype):
+    torch.manual_seed(windows)
+    module = FUSIONS[fusion](6, windows).to(dtype)
+    z, h = torch.randn(20, 6, dtype=dtype), torch.randn(20, windows, 6, dtype=dtype)
+    weights = module.weights(z, h).detach()
+    parameters = oracle.parameters_of(module)
+    expected = oracle.member_weights(z.double().numpy(), h.double().numpy(), parameters, fusion)
+    assert weights.shape == (20, windows + 1) == expected.shape
+    assert numpy.abs(weights.numpy() - expected).max() < TOLERANCE[dtype]
+    members = torch.cat([h, z[:, None]], dim=1)
+    fused = (weights[:, :, None] * members).sum(dim=1)
+    torch.testing.assert_close(fused, module(z, h).detach(), atol=TOLERANCE[dtype], rtol=0)
+
+
+def test_the_mlp_shares_out_between_all_and_dot_between_the_windows():
+    z, h = torch.randn(7, 6), torch.randn(7, 3, 6)
+    mlp, dot = (FUSIONS[fusion](6, 3).weights(z, h) for fusion in ("mlp", "dot"))
+    torch.testing.assert_close(mlp.sum(dim=1), torch.ones(7))
+    torch.testing.assert_close(dot[:, :3].sum(dim=1), torch.ones(7))
+    assert (dot[:, 3] == 1).all()
+    assert not any(hasattr(FUSIONS[fusion], "weights") for fusion in ("concat", "add"))
+
+
 def test_gang_and_fusion_together_equal_the_oracle():
     rows = [line.strip("| ").split(" | ") for line in parity_table().splitlines()[2:]]
     assert [(row[0], row[1]) for row in rows] == [

@@ -9,9 +9,11 @@ import torch
 from thinc.api import Adam, Model
 
 from spacy_hgn.architectures import build_hero_gang_tok2vec
-from spacy_hgn.layers.hero_gang import hero_gang
+from spacy_hgn.layers import hero_gang as hero_gang_file
+from spacy_hgn.layers.hero_gang import hero_gang, member_weights
 from spacy_hgn.layers.seal import seal, unseal
 
+from . import oracle
 from .oracle import FUSIONS, RECURRENCES
 
 WIDTH = 4
@@ -262,6 +264,39 @@ def test_two_threads_get_the_answers_of_one():
     with ThreadPoolExecutor(2) as threads:
         for found, alone in zip(threads.map(layer.predict, batches), expected):
             assert_same(found, alone, atol=1e-6)
+
+
+# Weights of windows and Hero
+
+
+@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_weights_of_texts_equal_the_oracle(recurrence, fusion):
+    layer = make_layer([1, 5], recurrence, fusion)
+    X = vectors(3, None, 0, 9)
+    parameters = oracle.parameters_of(layer.shims[0]._model)
+    z = numpy.concatenate([X[0], X[3]]).astype("float64")
+    h = oracle.gang(z, [3, 9], oracle.part_of(parameters, "gang"), [1, 5], recurrence)
+    expected = oracle.member_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
+    found = member_weights(layer).predict(X)
+    assert [f.shape for f in found] == [(3, 3), (0, 3), (0, 3), (9, 3)]
+    numpy.testing.assert_allclose(numpy.concatenate(found), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+def test_weights_are_those_that_prediction_uses(fusion, monkeypatch):
+    """Also in blocks, in the layer's precision, and after training has gone before."""
+    layer = make_layer([1, 5], "lstm", fusion)
+    X = vectors(3, 9)
+    whole = member_weights(layer).predict(X)
+    layer.begin_update(X)
+    monkeypatch.setattr(hero_gang_file, "BLOCK_TOKENS", 2)
+    assert_same(member_weights(layer).predict(X), whole, atol=1e-6)
+    rough = hero_gang([1, 5], "lstm", fusion, precision="bfloat16").from_bytes(layer.to_bytes())
+    nearly = member_weights(rough).predict(X)
+    assert {weights.dtype for weights in nearly} == {numpy.dtype("float32")}
+    assert any((n != w).any() for n, w in zip(nearly, whole))
+    assert_same(nearly, whole, atol=0.02)
 
 
 # Precision

@@ -1,0 +1,88 @@
+"""``spacy hgn explain``: a page that shows why a text has the entities it has."""
+
+import os.path
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from typer import Argument, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from . import hgn_cli
+from .benchmark import Code, Gpu, Pipeline, load_pipeline
+
+if TYPE_CHECKING:
+    from spacy_hgn.explanation import Explanation
+
+Text = Argument(help="A text, or a text file in UTF-8")
+Output = Option("--output", "-o", help="HTML file to write", dir_okay=False)
+Json = Option("--json", "-j", help="JSON file with all of the page, and all tags", dir_okay=False)
+Component = Option("--component", help="Name of the component in the pipeline")
+
+
+@hgn_cli.command("explain")
+def explain_cli(
+    pipeline: Annotated[str, Pipeline],
+    text: Annotated[str, Text],
+    output: Annotated[Path, Output] = Path("explanation.html"),
+    json: Annotated[Path | None, Json] = None,
+    component: Annotated[str, Component] = "hgn_ner",
+    gpu_id: Annotated[int, Gpu] = -1,
+    code: Annotated[Path | None, Code] = None,
+) -> None:
+    """Show why a text has the entities it has, on one HTML page that needs no network.
+
+    It has the entities with their scores; the weights that the attention gives to each window
+    and to the Hero, as a heat map over the text; each token's tags; and for each entity the
+    probability of the same with a border moved by one token.
+    """
+    try:
+        import_code(code)
+        setup_gpu(gpu_id, silent=False)
+        nlp = load_pipeline(pipeline)
+        explanation = explain_text(nlp, component, read_text(text))
+        _write(output, to_page(explanation, pipeline))
+        if json is not None:
+            _write(json, explanation.to_json(indent=1))
+    except (ValueError, OSError, KeyError) as error:
+        msg.fail("Can't explain")
+        print(locale_escape(str(error)))
+        raise Exit(1) from error
+
+
+def read_text(text: str) -> str:
+    """The text of the file of that name, or else the text itself."""
+    if os.path.isfile(text):
+        return Path(text).read_text(encoding="utf-8-sig")
+    if not any(map(str.isspace, text)):
+        msg.info(f"There is no file {text}: reading it as the text")
+    return text
+
+
+def explain_text(nlp: Language, name: str, text: str) -> "Explanation":
+    """Explain a text after what comes before the component in the pipeline.
+
+    Raises ValueError if the component doesn't run in it.
+    """
+    if name not in nlp.pipe_names:
+        raise ValueError(f"Expected {name} to run in the pipeline, got {nlp.pipe_names}.")
+    component = nlp.get_pipe(name)
+    if not hasattr(component, "explain"):
+        raise ValueError(f"Expected {name} to be a component hgn_ner, got {type(component)}.")
+    before = nlp(text, disable=nlp.pipe_names[nlp.pipe_names.index(name) :])
+    return component.explain(before)
+
+
+def to_page(explanation: "Explanation", pipeline: str) -> str:
+    """The page of an explanation."""
+    from spacy_hgn.explanation_page import render_page
+
+    return render_page(explanation, f"What {Path(pipeline).name} sees")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf8")
+    msg.good(f"Written to {path}")

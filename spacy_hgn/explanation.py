@@ -1,0 +1,176 @@
+"""Why a text has the entities it has: weights of windows and Hero, tags, and moved borders."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from spacy.tokens import Doc
+from thinc.api import Model, chain
+
+from .blocks import predict_in_blocks
+from .decoding import Borders, Entity, decode
+from .layers.hero_gang import fusion_of, has_weights, member_weights
+from .scores.calibration import temper
+from .scores.posteriors import Posteriors
+
+if TYPE_CHECKING:
+    from .hgn_ner import HgnNer
+
+HERO = "hero"
+
+NOTES = {
+    "mlp": "A softmax over the windows and the Hero: a token's weights sum to 1.",
+    "dot": "A softmax over the windows, whose weights sum to 1; the Hero is added whole.",
+    "concat": "The fusion concat puts windows and Hero side by side: it gives them no weights.",
+    "add": "The fusion add sums windows and Hero as they are: it gives them no weights.",
+    None: "There are no windows: the Hero decides alone.",
+}
+"""What the weights of each fusion are; of None, without windows."""
+
+
+@dataclass(frozen=True)
+class ExplainedEntity:
+    """An entity, and how probable it is that one of its borders lies one token aside instead.
+
+    start, end: its tokens, up to end. score: its probability, as in ``ent._.score``.
+    The others are the probabilities of the same label with one border moved; None where no
+    entity can be: out of the text, in another component's entity, beginning or ending in white
+    space, across the start of a sentence, or without a token left.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+    starts_earlier: float | None
+    starts_later: float | None
+    ends_earlier: float | None
+    ends_later: float | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the component sees in a text.
+
+    words, spaces: the tokens, and whether a blank follows them. fusion: the fusion's name, or
+    None without windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
+    weights: how much of each member is in a token's vector, and None for a fusion that gives no
+        weights; ``note`` tells more. *Shape:* (tokens, members)
+    probabilities: of each tag, under the component's temperature, as the scores are.
+        *Shape:* (tokens, tags)
+    entities: those that the component predicts, in order.
+    """
+
+    words: tuple[str, ...]
+    spaces: tuple[bool, ...]
+    fusion: str | None
+    members: tuple[str, ...]
+    tags: tuple[str, ...]
+    weights: numpy.ndarray | None
+    probabilities: numpy.ndarray
+    entities: tuple[ExplainedEntity, ...]
+
+    @property
+    def text(self) -> str:
+        """The Doc's text."""
+        return "".join(word + " " * space for word, space in zip(self.words, self.spaces))
+
+    @property
+    def attended(self) -> tuple[str, ...]:
+        """The members that an attention weighs, the first ones: of dot, not the Hero."""
+        return {"mlp": self.members, "dot": self.members[:-1]}.get(self.fusion or "", ())
+
+    @property
+    def note(self) -> str:
+        """What the weights are, in a sentence."""
+        return NOTES[self.fusion]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values, arrays as lists of rows."""
+        return {
+            **{name: list(getattr(self, name)) for name in ("words", "spaces", "members", "tags")},
+            "fusion": self.fusion,
+            "note": self.note,
+            "weights": None if self.weights is None else self.weights.tolist(),
+            "probabilities": self.probabilities.tolist(),
+            "entities": list(map(asdict, self.entities)),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """``to_dict`` as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+
+def explain(component: "HgnNer", doc: Doc, borders: Borders) -> Explanation:
+    """Predict a Doc and tell why. borders: as they were before the component saw the Doc."""
+    (predicted,) = component.predict([doc])
+    probabilities = component.model.ops.to_numpy(predicted)
+    found = decode(probabilities, borders, component.tag_set, component.decoder)
+    tempered = temper(probabilities, component.temperature)
+    entities: list[ExplainedEntity] = []
+    if found:
+        posteriors = Posteriors(tempered, borders, component.tag_set)
+        entities = [_explain(each, posteriors, borders, component.labels) for each in found]
+    layer = component.model.maybe_get_ref("hero_gang")
+    windows = component.model.attrs.get("windows", [])
+    return Explanation(
+        words=tuple(token.text for token in doc),
+        spaces=tuple(bool(token.whitespace_) for token in doc),
+        fusion=fusion_of(layer) if layer else None,
+        members=(*(f"window {width}" for width in windows), HERO),
+        tags=tuple(component.tag_set.tags),
+        weights=_weights(component.model, layer, doc),
+        probabilities=tempered,
+        entities=tuple(each for each in entities if each.score >= component.threshold),
+    )
+
+
+def may_be(entity: Entity, borders: Borders) -> bool:
+    """Whether a text may have an entity with these borders."""
+    start, end, _ = entity
+    if not 0 <= start < end <= len(borders.free):
+        return False
+    is_free, is_joined = borders.free[start:end].all(), borders.joined[start + 1 : end].all()
+    return bool(is_free and is_joined and borders.solid[start] and borders.solid[end - 1])
+
+
+def _explain(
+    entity: Entity, posteriors: Posteriors, borders: Borders, labels: Sequence[str]
+) -> ExplainedEntity:
+    start, end, label = entity
+
+    def probability(start: int, end: int) -> float | None:
+        moved = (start, end, label)
+        return posteriors.of(moved) if may_be(moved, borders) else None
+
+    return ExplainedEntity(
+        start,
+        end,
+        labels[label],
+        score=posteriors.of(entity),
+        starts_earlier=probability(start - 1, end),
+        starts_later=probability(start + 1, end),
+        ends_earlier=probability(start, end - 1),
+        ends_later=probability(start, end + 1),
+    )
+
+
+def _weights(model: Model, layer: Model | None, doc: Doc) -> numpy.ndarray | None:
+    """The weights of a tagger's members. *Shape:* (tokens, members)
+
+    layer: its "hero_gang", which may be lacking: then the Hero is all.
+    """
+    if layer is None:
+        return numpy.ones((len(doc), 1), dtype="float32")
+    if not has_weights(layer):
+        return None
+    if not len(doc):
+        return numpy.empty((0, len(model.attrs["windows"]) + 1), dtype="float32")
+    tok2vec = model.get_ref("tok2vec")
+    weigher: Model = chain(tok2vec, member_weights(layer))
+    weigher.set_ref("tok2vec", tok2vec)
+    weigher.attrs["windows"] = model.attrs["windows"]
+    (weights,) = predict_in_blocks(weigher, [doc])
+    return model.ops.to_numpy(weights)
