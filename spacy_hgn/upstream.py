@@ -24,13 +24,28 @@ def require_upstream(model: Model, nlp: Language) -> None:
 
 
 def require_vectors(model: Model, docs: Iterable[Doc]) -> None:
-    """Raise ValueError for Docs without the vectors that a listener reads off them."""
+    """Raise ValueError for Docs without the vectors that a listener reads off them, or with
+    those of other tokens."""
+    filled = [doc for doc in docs if len(doc)]
     for node in model.walk():
         if isinstance(node, TransformerListener):
-            for doc in docs:
-                if len(doc) and getattr(doc._, "trf_data", None) is None:
-                    raise ValueError(
-                        f"hgn_ner reads the vectors of the component {node.upstream_name!r} "
-                        f"('*' is any transformer) off the Doc, but it has none: {doc.text[:50]!r}"
-                        ". That component is disabled, or runs after hgn_ner."
-                    )
+            component = f"the component {node.upstream_name!r} ('*' is any transformer)"
+            for doc in filled:
+                _check_vectors(doc, component)
+
+
+def _check_vectors(doc: Doc, component: str) -> None:
+    data = getattr(doc._, "trf_data", None)
+    if data is None:
+        raise ValueError(
+            f"hgn_ner reads the vectors of {component} off the Doc, but it has none: "
+            f"{doc.text[:50]!r}. That component is disabled or runs after hgn_ner, or a "
+            "doc_cleaner took them off: call the component on the Doc."
+        )
+    vectors = len(data.align.lengths)
+    if vectors != len(doc):
+        raise ValueError(
+            f"The Doc has {len(doc):,} tokens, but {vectors:,} vectors of {component}: "
+            f"{doc.text[:50]!r}. Its tokens were merged or split since: retokenize before that "
+            "component, or after hgn_ner."
+        )

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_decoding import FLOOR, LABELS, enumerate_valid, free_borders, texts
 
-from spacy_hgn import posteriors
 from spacy_hgn.decoding import DECODERS, Borders, decode
+from spacy_hgn.scores import posteriors
 from spacy_hgn.scores.posteriors import Posteriors, entity_probabilities
 from spacy_hgn.tags import TagSet
 

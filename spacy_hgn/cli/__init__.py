@@ -3,7 +3,23 @@
 from spacy.cli._util import app
 from typer import Typer
 
-hgn_cli = Typer(name="hgn", help="Hero-Gang Neural model: corpora, experiments, speed.", no_args_is_help=True)
+hgn_cli = Typer(
+    name="hgn", help="Hero-Gang Neural model: corpora, experiments, speed.", no_args_is_help=True
+)
 app.add_typer(hgn_cli)
+init_cli = Typer(name="init", help="Write a config.", no_args_is_help=True)
+debug_cli = Typer(name="debug", help="Look for what is wrong.", no_args_is_help=True)
+hgn_cli.add_typer(init_cli)
+hgn_cli.add_typer(debug_cli)
 
-from . import benchmark, calibrate, convert, experiment, stats  # noqa: E402, F401
+from . import (  # noqa: E402, F401
+    annotate,
+    benchmark,
+    calibrate,
+    convert,
+    debug_data,
+    experiment,
+    explain,
+    init_config,
+    stats,
+)

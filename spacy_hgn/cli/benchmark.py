@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import srsly
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
-from spacy.tokens import DocBin
 from spacy.util import load_model
 from typer import Argument, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
+from spacy_hgn.corpora.docbin import read_docbin
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import Corpus, guess_format, read_corpus
 from spacy_hgn.corpora.lines import read_lines
@@ -122,10 +122,7 @@ def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
 
 
 def _read_docbin(path: Path, nlp: Language) -> Corpus:
-    try:
-        docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
-    except ValueError as error:
-        raise CorpusError(path, f"expected a .spacy file, got an error ({error})") from error
+    docs = read_docbin(path, nlp)
     return Corpus(docs, len(docs), "DocBin")
 
 

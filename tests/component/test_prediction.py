@@ -1,5 +1,6 @@
 """Prediction: every text gets the same answer, however it comes."""
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -96,6 +97,43 @@ def test_two_threads_get_the_answers_that_one_gets(tiny_bert):
     with ThreadPoolExecutor(2) as pool:
         for found in pool.map(lambda _: predict_all(), range(4)):
             assert_same(found, expected)
+
+
+def test_threads_that_call_one_pipeline_get_entities_and_scores(tiny_nlp):
+    texts = MIXED * 5
+
+    def described(docs: Iterable[Doc]) -> list[list[tuple]]:
+        return [
+            [(ent.start, ent.end, ent.label_, round(ent._.score, 4)) for ent in doc.ents]
+            for doc in docs
+        ]
+
+    def one_by_one() -> list[list[tuple]]:
+        return described(map(tiny_nlp, texts))
+
+    def in_batches() -> list[list[tuple]]:
+        return described(tiny_nlp.pipe(texts, batch_size=7))
+
+    expected = one_by_one()
+    assert any(expected)
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(call) for call in (one_by_one, in_batches) * 2]
+        assert [each.result() for each in running] == [expected] * 4
+
+
+def test_a_memory_zone_takes_its_strings_with_it(cnn_folder):
+    nlp = spacy.load(cnn_folder)
+    expected = answers(nlp.pipe(MIXED))
+    for _ in range(2):
+        with nlp.memory_zone():
+            assert answers(nlp.pipe(MIXED)) == expected
+            nlp("Somebody from Zyxwvutgrad spoke.")
+        assert "Zyxwvutgrad" not in nlp.vocab.strings
+    assert answers(nlp.pipe(MIXED)) == expected
+
+
+def test_a_pickled_pipeline_gives_the_same_answers(cnn_nlp):
+    assert answers(pickle.loads(pickle.dumps(cnn_nlp)).pipe(MIXED)) == answers(cnn_nlp.pipe(MIXED))
 
 
 PROCESSES = """

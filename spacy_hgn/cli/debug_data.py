@@ -1,0 +1,239 @@
+"""``spacy hgn debug data``: what may be wrong with a config's corpora, before the training."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import srsly
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Corpus, Example
+from spacy.util import load_config, load_model_from_config, registry, resolve_dot_names
+from thinc.api import Config, Model
+from typer import Argument, Context, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from spacy_hgn.corpora.checks import (
+    Finding,
+    Part,
+    find_bad_labels,
+    find_crossing,
+    find_lacking_labels,
+    find_long_texts,
+    find_missing_data,
+    find_shared,
+    find_unlearnable,
+    read_part,
+)
+from spacy_hgn.corpora.stats import HeroFit, Overlap, count_over_long, find_overlaps
+
+from . import debug_cli
+from .benchmark import FACTORY, Code
+from .calibrate import Component
+from .stats import show_counts, show_overlaps
+
+ConfigPath = Argument(help="Config of the training", exists=True, dir_okay=False)
+Test = Option("--test", "-t", help=".spacy file to look at as well", exists=True)
+Show = Option("--show", min=0, help="Examples to show of each finding")
+Output = Option("--output", "-o", "--json", help="JSON file for all that is found", dir_okay=False)
+IgnoreWarnings = Option("--ignore-warnings", "-IW", help="Show numbers and errors alone")
+
+if TYPE_CHECKING:
+    from spacy_transformers.layers.hf_shim import HFShim
+
+SOUND = {
+    "data": "All parts have texts and entities",
+    "labels": "Enough entities of all labels in train",
+    "parts": "All parts have the same labels",
+    "entities": "All entities can be learnt",
+    "overlap": "No sentence is in two parts",
+    "length": "No text is too long for the Hero",
+}
+"""What is said of a check that finds nothing."""
+
+Reader = Callable[[Language], Iterable[Example]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is found. hero: None where none is read, or it can't be."""
+
+    parts: dict[str, Part]
+    hero: HeroFit | None
+    overlaps: list[Overlap]
+    findings: list[Finding]
+
+
+@debug_cli.command(
+    "data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def debug_data_cli(
+    context: Context,
+    config_path: Annotated[Path, ConfigPath],
+    test: Annotated[Path | None, Test] = None,
+    component: Annotated[str, Component] = "hgn_ner",
+    show: Annotated[int, Show] = 3,
+    output: Annotated[Path | None, Output] = None,
+    ignore_warnings: Annotated[bool, IgnoreWarnings] = False,
+    code: Annotated[Path | None, Code] = None,
+) -> None:
+    """Look for what is wrong with the corpora of a config, before the training.
+
+    Reads training.train_corpus and training.dev_corpus with the config's own readers, over
+    the pipeline's own tokens. Settings are overridden as in spacy train: --paths.train
+    train.spacy.
+
+    Errors, with exit status 1: corpora, or a Hero, that can't be read; a part without texts,
+    without entities, or without entities that can be learnt; a label that tags can't carry; a
+    tenth or more of a part's entities, for the same reason, not to be learnt (they don't fit the
+    tokens, begin or end in white space, have an unknown label); incorrect spans that are
+    entities too.
+
+    Warnings: fewer such entities; entities across the start of a sentence; labels with 50
+    entities or fewer in train; labels that not all parts have; fewer than 100 texts; sentences
+    that two parts share; texts and tokens too long for the Hero.
+    """
+    import_code(code)
+    try:
+        with show_validation_error(config_path):
+            overrides = parse_config_overrides(context.args)
+            nlp = load_model_from_config(load_config(config_path, overrides=overrides))
+            readers = find_readers(nlp.config.interpolate())
+        if test is not None:
+            readers["test"] = Corpus(test)
+        report = look(nlp, component, readers, show)
+    except (ValueError, OSError) as error:
+        msg.fail("Can't read the corpora")
+        print(locale_escape(str(error)))
+        raise Exit(1) from error
+    levels = Counter(finding.level for finding in report.findings)
+    show_report(report, show, ignore_warnings)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, {"config": str(config_path), **asdict(report)})
+        msg.good(f"Written to {output}")
+    summary = f"Errors: {levels['error']:,}, warnings: {levels['warning']:,}"
+    if levels["error"]:
+        msg.fail(summary, exits=1)
+    msg.good(summary)
+
+
+def find_readers(config: Config) -> dict[str, Reader]:
+    """The readers of train and dev that a config's training has.
+
+    Raises ConfigValidationError where it has none.
+    """
+    training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    names = [training["train_corpus"], training["dev_corpus"]]
+    return dict(zip(("train", "dev"), resolve_dot_names(config, names)))
+
+
+def look(nlp: Language, name: str, readers: Mapping[str, Reader], n_examples: int) -> Report:
+    """Read the parts and check them for a component of the pipeline.
+
+    Raises ValueError where the component is no hgn_ner, and what the readers raise.
+    """
+    if name not in nlp.pipe_names or nlp.get_pipe_meta(name).factory != FACTORY:
+        raise ValueError(
+            f"Expected a component {name!r} made by the factory {FACTORY}, "
+            f"got a pipeline of {', '.join(nlp.pipe_names) or 'nothing'}."
+        )
+    examples = {part: list(reader(nlp)) for part, reader in readers.items()}
+    component: Any = nlp.get_pipe(name)
+    settings = known_labels(nlp, component), component.incorrect_spans_key
+    parts = {part: read_part(found, *settings) for part, found in examples.items()}
+    references = {part: [eg.reference for eg in found] for part, found in examples.items()}
+    overlaps = find_overlaps(references, n_examples)
+    findings = [
+        *find_missing_data(parts),
+        *find_bad_labels(parts),
+        *find_lacking_labels(parts),
+        *find_unlearnable(parts),
+        *find_crossing(parts),
+        *find_shared(overlaps),
+    ]
+    fit = None
+    try:
+        fit = measure(nlp, component, examples)
+    except ValueError as error:  # there's no such Hero, and the rest is worth knowing still
+        findings.append(Finding("error", "length", str(error)))
+    if fit is not None:
+        findings += find_long_texts(fit)
+    return Report(parts, fit, overlaps, findings)
+
+
+def known_labels(nlp: Language, component: Any) -> list[str] | None:
+    """The labels that the component will have, where the config says so; None is all."""
+    settings = nlp.config.interpolate()["initialize"]["components"].get(component.name, {})
+    given = registry.resolve(settings).get("labels")
+    return None if given is None else [*component.labels, *given]
+
+
+def measure(
+    nlp: Language, component: Any, parts: Mapping[str, Sequence[Example]]
+) -> HeroFit | None:
+    """Measure the texts by the Transformer that the component reads; None if it reads none.
+
+    Raises ValueError where that Transformer can't be loaded.
+    """
+    from spacy_hgn.layers.hero_files import load_hero, piece_limit  # torch comes with it
+
+    node = find_hero(nlp, component)
+    if node is None:
+        return None
+    hero = cast("HFShim", node.layers[0].shims[0])._hfmodel
+    if not node.attrs["has_transformer"]:
+        settings = hero._init_tokenizer_config, hero._init_transformer_config
+        hero = load_hero(node.attrs["name"], *settings)
+    limit = piece_limit(hero)
+    lengths = {
+        part: count_over_long([eg.predicted for eg in examples], hero.tokenizer, limit)
+        for part, examples in parts.items()
+    }
+    return HeroFit(node.attrs["name"], limit, lengths)
+
+
+def find_hero(nlp: Language, component: Any) -> Model | None:
+    """The Transformer that the component has inside of it or listens to."""
+    nodes = list(component.model.walk())
+    own = set(map(id, nodes))
+    for _, pipe in nlp.components:
+        if any(id(listener) in own for listener in getattr(pipe, "listeners", [])):
+            nodes.extend(cast(TrainablePipe, pipe).model.walk())
+    return next((node for node in nodes if "has_transformer" in node.attrs), None)
+
+
+def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
+    """Print the numbers, then what each check found."""
+    msg.divider("Corpora")
+    show_counts({name: part.counts for name, part in report.parts.items()}, report.hero)
+    for name, part in report.parts.items():
+        if part.misaligned_tokens:
+            n = part.misaligned_tokens
+            msg.info(f"{name}: {n:,} of the pipeline's tokens aren't one of the annotation's")
+    show_overlaps(report.overlaps)
+    msg.divider("Findings")
+    has_data = not any(f.check == "data" and f.level == "error" for f in report.findings)
+    for check, sound in SOUND.items():
+        found = [finding for finding in report.findings if finding.check == check]
+        for finding in found:
+            if finding.level == "error" or not ignore_warnings:
+                show_finding(finding, n_examples)
+        if not found and has_data and (check != "length" or report.hero):
+            msg.good(sound)
+
+
+def show_finding(finding: Finding, n_examples: int) -> None:
+    """Print what was found, and some examples of it."""
+    tell: Any = msg.fail if finding.level == "error" else msg.warn
+    tell(finding.message)
+    more = len(finding.examples) - n_examples
+    for example in finding.examples[:n_examples]:
+        print(locale_escape(f"    {example}"))
+    if n_examples and more > 0:
+        print(f"    and {more:,} more")
