@@ -9,6 +9,8 @@ from thinc.api import Optimizer
 from thinc.types import FloatsXd, Generator
 from torch import Tensor, nn
 
+from .distributed.ranks import world_size
+
 FloatOrSchedule = float | list[float] | Generator
 
 
@@ -24,6 +26,9 @@ class AdamW(Optimizer):
     gradients are clipped by their global norm, and biases and norms aren't decayed. In a
     module's first step, when the optimizer doesn't know it yet, it is updated by itself.
     Arrays of other components are updated by Thinc's Adam, each clipped by its own norm.
+
+    Under ``torchrun`` the gradients are sums over all ranks by then, so that norms and moments
+    are those of one process with all ranks' batches. ``spacy-hgn.Distributed.v1`` sees to that.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class AdamW(Optimizer):
         self.hero_learn_rate: float | None = None
         if hero_learn_rate is not None:
             self._set_attr_or_schedule("hero_learn_rate", hero_learn_rate)
+        self.over_ranks = False
+        """Whether the gradients that it is given are those of all processes of a run."""
         self.shims: WeakSet[Any] = WeakSet()
         """Those that hold the modules that this optimizer has updated."""
         self._torch: torch.optim.AdamW | None = None
@@ -61,7 +68,9 @@ class AdamW(Optimizer):
         """Update modules by their gradients, then clear these.
 
         modules: each with its part, "hero" or another, which decides the learning rate.
+        Raises ValueError in one of several processes whose gradients aren't brought together.
         """
+        self._check_ranks()
         for part, module in modules:
             self._add(part, module)
         parameters = [p for _, module in modules for p in module.parameters()]
@@ -78,6 +87,7 @@ class AdamW(Optimizer):
         self, key: Any, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> Any:
         """Update one array by Thinc's Adam. Arrays under a ``HeroKey`` take the Hero's rate."""
+        self._check_ranks()
         if isinstance(key, HeroKey) and self.learn_rate:
             lr_scale *= self._rate_of("hero") / self.learn_rate
         return super().__call__(key, weights, gradient, lr_scale=lr_scale)
@@ -96,6 +106,14 @@ class AdamW(Optimizer):
             if moments[name] and self._torch is not None:
                 remembered = {k: v.to(weight.device, copy=True) for k, v in moments[name].items()}
                 self._torch.state[weight] = remembered
+
+    def _check_ranks(self) -> None:
+        if not self.over_ranks and (size := world_size()) > 1:
+            raise ValueError(
+                f"torchrun started {size} processes, but their gradients aren't brought together, "
+                "so that each would train a pipeline of its own. Set training.logger to "
+                "spacy-hgn.Distributed.v1, or start a single process."
+            )
 
     def _rate_of(self, part: str) -> float:
         if part == "hero" and self.hero_learn_rate is not None:

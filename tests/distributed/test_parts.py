@@ -1,0 +1,163 @@
+"""Shares, batches, gradients, random numbers and scores, each by itself."""
+
+import random
+
+import numpy
+import pytest
+import spacy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from thinc.api import Linear
+
+from spacy_hgn.checkpoints.models import TrainedModels
+from spacy_hgn.distributed.equal_batches import make_equal_batches
+from spacy_hgn.distributed.gradients import GradientSum
+from spacy_hgn.distributed.output import write_whole
+from spacy_hgn.distributed.ranks import Ranks
+from spacy_hgn.distributed.run import _random_numbers
+from spacy_hgn.distributed.sameness import require_same_weights, take_first_weights
+from spacy_hgn.distributed.scores import Score, for_the_loop, plain
+from spacy_hgn.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
+from spacy_hgn.layers.hero_gang import hero_gang
+
+from .helpers import in_group
+
+
+@given(st.integers(0, 30), st.integers(1, 8))
+def test_shares_are_of_one_size_and_leave_nothing_out(count, size):
+    shares = [list(share(range(count), rank, size)) for rank in range(size)]
+    assert len({len(each) for each in shares}) == 1
+    assert {item for each in shares for item in each} == set(range(count))
+    assert sum(len(each) for each in shares) < count + size
+
+
+def test_a_pipeline_that_is_not_trained_sees_the_whole_corpus():
+    nlp, other = spacy.blank("en"), spacy.blank("en")
+    read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
+    shard_for(nlp, Ranks(1, 2))
+    assert list(read(nlp)) == [1, 3, 5]
+    assert list(read(other)) == [0, 1, 2, 3, 4, 5]
+    shard_for(nlp, None)
+    assert list(read(nlp)) == [0, 1, 2, 3, 4, 5]
+
+
+def batch_unequally(ranks: Ranks) -> list[list[int]]:
+    batch = make_equal_batches(lambda items: ([each] for each in items))  # type: ignore[arg-type]
+    return list(batch(range(3 + 2 * ranks.rank)))  # type: ignore[arg-type]
+
+
+def test_batches_end_on_all_ranks_where_one_has_no_more(tmp_path):
+    assert in_group(batch_unequally, 2, tmp_path) == [[[0], [1], [2]]] * 2
+
+
+def sum_some_gradients(ranks: Ranks) -> dict:
+    """Torch's and Thinc's; one on both ranks, one on the second alone, one on none."""
+    nlp = spacy.blank("en")
+    gang = hero_gang([1], "lstm", "dot")
+    gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
+    linear = Linear(2, 2).initialize()
+    ner = nlp.add_pipe("hgn_ner")
+    tagger = nlp.add_pipe("tagger")
+    ner.model, tagger.model = gang, linear  # type: ignore[attr-defined]
+    both, second, none, *_ = (weight for _, weight in parameters(gang))
+    both.grad = torch.full_like(both, 1.0 + ranks.rank)
+    if ranks.rank == 1:
+        second.grad = torch.full_like(second, 5.0)
+        linear.set_grad("b", numpy.full(2, 7.0, dtype="f"))
+        gang.shims[0]._grad_scaler._found_inf = True
+    GradientSum(TrainedModels(nlp), ranks.device)()
+    return {
+        "both": both.grad.unique().tolist(),
+        "second": second.grad.unique().tolist(),
+        "none": none.grad,
+        "thinc": linear.get_grad("b").tolist(),
+        "thinc, none": linear.has_grad("W"),
+        "overflow": gang.shims[0]._grad_scaler.found_inf,
+    }
+
+
+def parameters(layer) -> list[tuple[str, torch.nn.Parameter]]:
+    return list(layer.shims[0]._model.named_parameters())
+
+
+def test_gradients_are_summed_though_a_rank_has_none(tmp_path):
+    expected = {
+        "both": [3.0],
+        "second": [5.0],
+        "none": None,
+        "thinc": [7.0, 7.0],
+        "thinc, none": False,
+        "overflow": True,
+    }
+    assert in_group(sum_some_gradients, 2, tmp_path) == [expected, expected]
+
+
+def train_unlike_weights(ranks: Ranks) -> list[str]:
+    nlp = spacy.blank("en")
+    numpy.random.seed(ranks.rank)
+    linear = Linear(2, 2).initialize()
+    nlp.add_pipe("tagger").model = linear  # type: ignore[attr-defined]
+    models = TrainedModels(nlp)
+    with pytest.raises(ValueError, match="weights are no longer the same") as refused:
+        require_same_weights(models, ranks)
+    take_first_weights(models, ranks)
+    require_same_weights(models, ranks)
+    return [str(refused.value), str(linear.get_param("W"))]
+
+
+def test_weights_that_differ_are_named_and_begin_as_the_first_rank_s(tmp_path):
+    first, second = in_group(train_unlike_weights, 2, tmp_path)
+    assert first == second
+    assert "tagger.0.W is" in first[0]
+    numpy.random.seed(0)
+    assert first[1] == str(Linear(2, 2).initialize().get_param("W"))
+
+
+def draw(ranks: Ranks) -> list[float]:
+    random.seed(ranks.rank)
+    stream = _random_numbers(ranks)
+    with stream.drawing():
+        own = [float(torch.rand(1)), float(numpy.random.random())]
+    return [*own, random.random(), float(torch.rand(1))]
+
+
+def test_ranks_compute_with_other_random_numbers_but_read_alike(tmp_path):
+    first, second = in_group(draw, 2, tmp_path)
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    assert first[2:] == second[2:]
+
+
+def test_scores_are_ordered_as_numbers_are_but_never_the_best():
+    results = [(Score(0.5), 0), (Score(0.75), 4), (Score(0.75), 8)]
+    assert [score == max(results)[0] for score, _ in results] == [False, False, False]
+    assert float(max(results)[0]) == 0.75
+    assert max((score, -step) for score, step in results)[1] == -4  # the earliest of the best
+    assert sum(score * 0.5 for score, _ in results) > Score(0.9)
+
+
+def test_scores_that_count_are_marked():
+    scores = {"ents_f": 0.5, "ents_per_type": {"PER": {"f": 0.5}}, "speed": 10.0}
+    marked = for_the_loop(scores, {"ents_f": 1.0, "ents_per_type": None, "tag_acc": 0.0})
+    assert [name for name, score in marked.items() if isinstance(score, Score)] == ["ents_f"]
+    assert type(plain(marked)["ents_f"]) is float
+    assert plain(marked) == scores
+    with pytest.raises(ValueError, match="expected a weight for a score"):
+        for_the_loop(scores, {"tag_acc": 1.0})
+
+
+def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path):
+    folder = tmp_path / "model-last"
+    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
+
+    def fail(path):
+        path.mkdir()
+        (path / "a").write_text("half")
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_whole(folder, fail)
+    assert (folder / "a").read_text() == "old"
+    write_whole(folder, lambda path: (path.mkdir(), (path / "b").write_text("new")))
+    assert [path.name for path in tmp_path.rglob("*")] == ["model-last", "b"]
