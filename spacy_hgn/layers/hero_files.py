@@ -49,18 +49,20 @@ def hero_to_bytes(hero: HFObjects) -> bytes:
 
 
 def hero_from_bytes(data: bytes) -> HFObjects:
-    """Rebuild a Hero from ``hero_to_bytes``, asking no network."""
+    """Rebuild a Hero from ``hero_to_bytes``, asking no network and running no code of its own.
+
+    Raises ValueError where it needs such code, or has a file that belongs elsewhere.
+    """
     message = srsly.msgpack_loads(data)
+    alone = {"local_files_only": True, "trust_remote_code": False}
     with tempfile.TemporaryDirectory() as folder:
-        srsly.write_json(Path(folder) / "config.json", message["config"])
         for name, content in message["tokenizer"].items():
-            (Path(folder) / name).write_bytes(content)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, use_fast=message["use_fast"], local_files_only=True
-        )
+            _path_in(folder, name).write_bytes(content)
+        srsly.write_json(Path(folder) / "config.json", _without_kernels(message["config"]))
+        config = AutoConfig.from_pretrained(folder, **alone)
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=message["use_fast"], **alone)
     with no_init_weights():
-        transformer = AutoModel.from_config(config)
+        transformer = AutoModel.from_config(config, trust_remote_code=False)
     hero = _prepare(tokenizer, transformer)
     weights_from_bytes(hero.transformer, message["weights"], "Hero")
     return hero
@@ -90,6 +92,22 @@ def _prepare(tokenizer: Any, transformer: Any) -> HFObjects:
         transformer.pooler = None  # nothing reads it, and it would never be trained
     transformer.to(get_torch_default_device())
     return HFObjects(tokenizer, transformer, None)
+
+
+def _path_in(folder: str, name: str) -> Path:
+    path = Path(folder, name).resolve()
+    if path.parent != Path(folder).resolve():
+        raise ValueError(f"A Hero's tokenizer has a file {name!r}: expected a name without folder.")
+    return path
+
+
+def _without_kernels(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without the attention's implementation, which may name code on the hub."""
+    return {
+        name: _without_kernels(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+        if "attn_implementation" not in str(name)
+    }
 
 
 def _tokenizer_files(tokenizer: Any) -> dict[str, bytes]:

@@ -2,7 +2,11 @@
 
 import hashlib
 
-MAGIC = b"spacy-hgn\x01"
+NAME = b"spacy-hgn"
+FORMAT = 1
+"""What comes after the head; a new number tells older releases that they can't read it."""
+
+MAGIC = NAME + bytes([FORMAT])
 _HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
 
@@ -15,12 +19,20 @@ def unseal(data: bytes, what: str) -> bytes:
     """Return the bytes that were sealed.
 
     what: names the data in errors.
-    Raises ValueError where they weren't sealed, were cut short, or were changed.
+    Raises ValueError where they weren't sealed, were cut short, or were changed, or where a
+    newer release sealed them.
     """
-    if not data.startswith(MAGIC):
+    found = data[: len(MAGIC)]
+    if found[:-1] == NAME and found[-1] > FORMAT:
+        raise ValueError(
+            f"The {what} data are in format {found[-1]}, and this spacy-hgn reads format {FORMAT}: "
+            "a newer release wrote them, or they are damaged. Update spacy-hgn, or copy the "
+            "pipeline again."
+        )
+    if found != MAGIC:
         raise ValueError(
             f"These are no {what} data of spacy-hgn, or they are damaged: expected them to "
-            f"begin with {MAGIC!r}, got {data[: len(MAGIC)]!r} ({len(data):,} bytes in all)."
+            f"begin with {MAGIC!r}, got {found!r} ({len(data):,} bytes in all)."
         )
     payload = data[_HEAD:]
     if hashlib.sha256(payload).digest() != data[len(MAGIC) : _HEAD]:
