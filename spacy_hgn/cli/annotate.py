@@ -1,0 +1,154 @@
+"""``spacy hgn annotate``: the entities of any number of texts, in shards."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from spacy.cli._util import setup_gpu
+from typer import Argument, BadParameter, Exit, Option
+from wasabi import msg
+from wasabi.util import locale_escape
+
+from . import hgn_cli
+from .benchmark import Code, Gpu, Pipeline
+
+if TYPE_CHECKING:
+    from spacy_hgn.annotating.run import Summary
+
+SOME_FAILED = 3
+"""Exit status of a run that is finished, but for documents that can't be annotated."""
+
+
+class Format(str, Enum):
+    auto = "auto"
+    text = "text"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    docbin = "docbin"
+
+
+class Unit(str, Enum):
+    line = "line"
+    file = "file"
+
+
+class To(str, Enum):
+    parquet = "parquet"
+    docbin = "docbin"
+
+
+Inputs = Argument(metavar="INPUT...", help="Files, folders or globs in quotation marks")
+Output = Argument(help="Folder to write to, or to go on in", file_okay=False)
+FormatOption = Option("--format", "-f", help="Of the inputs; auto: by their suffixes")
+UnitOption = Option("--document", "-d", help="What a document is in text")
+ToOption = Option("--to", "-t", help="What to write")
+TextField = Option("--text", help="JSONL key or Parquet column with the text")
+IdField = Option("--id", help="... with the document's id; else it is FILE:NUMBER")
+MetaField = Option("--meta", help="... with what else is to be kept")
+BatchSize = Option("--batch-size", "-b", min=1, help="Documents that pass the pipeline together")
+ShardSize = Option("--shard-size", "-s", min=1, help="Documents in an output file, at most")
+PartOption = Option("--part", metavar="K/N", help="Do only part K, from 0, of N such runs")
+Ray = Option("--ray", help="Run on Ray: a local cluster, unless --ray-address is given")
+Address = Option("--ray-address", help='Cluster to run on: an address, or "auto" for this one')
+Workers = Option("--workers", "-w", min=1, help="Ray actors; else as many as there is room for")
+Cpus = Option("--cpus", min=0, help="CPUs of an actor, and threads that it computes with")
+Gpus = Option("--gpus", min=0, help="GPUs of an actor, or a fraction of one")
+
+
+@hgn_cli.command("annotate")
+def annotate_cli(
+    pipeline: Annotated[str, Pipeline],
+    inputs: Annotated[list[str], Inputs],
+    output: Annotated[Path, Output],
+    format: Annotated[Format, FormatOption] = Format.auto,
+    document: Annotated[Unit, UnitOption] = Unit.line,
+    to: Annotated[To, ToOption] = To.parquet,
+    text: Annotated[str, TextField] = "text",
+    id: Annotated[str, IdField] = "id",
+    meta: Annotated[str, MetaField] = "meta",
+    batch_size: Annotated[int, BatchSize] = 128,
+    shard_size: Annotated[int, ShardSize] = 10_000,
+    part: Annotated[str | None, PartOption] = None,
+    ray: Annotated[bool, Ray] = False,
+    ray_address: Annotated[str | None, Address] = None,
+    workers: Annotated[int | None, Workers] = None,
+    cpus: Annotated[float, Cpus] = 1.0,
+    gpus: Annotated[float, Gpus] = 0.0,
+    gpu_id: Annotated[int, Gpu] = -1,
+    code: Annotated[Path | None, Code] = None,
+) -> None:
+    """Annotate texts with a pipeline's entities, and go on after an interruption.
+
+    Reads text (.txt), JSONL, Parquet and DocBin (.spacy). Writes to OUTPUT/entities and
+    OUTPUT/documents (Parquet: a row an entity with document, start, end, label, score and text,
+    and a row a document), or with --to docbin to OUTPUT/docs.
+
+    Killed and started again with the same arguments, it does what isn't done yet. Documents that
+    can't be read or annotated are listed with their errors in OUTPUT/failed; the exit status is
+    3 then, and 1 if the run can't begin or go on.
+    """
+    from spacy_hgn.annotating.inputs import find_inputs
+    from spacy_hgn.annotating.run import run
+    from spacy_hgn.annotating.settings import Settings
+    from spacy_hgn.annotating.with_ray import Cluster
+
+    settings = Settings(
+        pipeline=pipeline,
+        output=output,
+        unit=document.value,
+        to=to.value,
+        text=text,
+        id=id,
+        meta=meta,
+        shard_size=shard_size,
+        batch_size=batch_size,
+        code=code,
+    )
+    cluster = None
+    if ray or ray_address is not None:
+        cluster = Cluster(ray_address or "local", workers, cpus, gpus)
+    elif Cluster("local", workers, cpus, gpus) != Cluster():
+        raise BadParameter("--workers, --cpus and --gpus are for Ray's actors: add --ray")
+    share = parse_part(part)
+    try:
+        if cluster is None:
+            setup_gpu(gpu_id, silent=False)
+        files = find_inputs(inputs, output, format.value)
+        summary = run(settings, files, cluster, share)
+    except (ValueError, OSError) as error:
+        msg.fail("Can't annotate")
+        print(locale_escape(str(error)))  # as it is: wasabi would wrap paths
+        msg.text("Shards that are done stay so: the same command goes on from there.")
+        raise Exit(1) from error
+    show(summary, output)
+    if summary.failed:
+        raise Exit(SOME_FAILED)
+
+
+def parse_part(part: str | None) -> tuple[int, int]:
+    """K and N of K/N.
+
+    Raises BadParameter for what isn't that.
+    """
+    if part is None:
+        return 0, 1
+    k, _, n = part.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and int(k) < int(n)):
+        raise BadParameter(
+            f"expected K/N with K from 0 to N - 1, got {part!r}", param_hint="--part"
+        )
+    return int(k), int(n)
+
+
+def show(summary: "Summary", output: Path) -> None:
+    """Print what is in the output now."""
+    if summary.before:
+        msg.info(f"{summary.before:,} of {summary.of:,} shards were done before")
+    msg.good(
+        f"{summary.documents:,} documents with {summary.words:,} words and {summary.entities:,} "
+        f"entities in {output}"
+    )
+    if summary.before < summary.of:
+        msg.text(f"{summary.words_per_second:,.0f} words/s over {summary.seconds:,.1f} s")
+    if summary.failed:
+        msg.warn(f"{summary.failed:,} could not be annotated: see {output / 'failed'}")
