@@ -7,7 +7,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from spacy.training import Example
 
 from spacy_hgn.corpora.formats import read_corpus
 from spacy_hgn.layers.precision import has_fast_bfloat16
+from spacy_hgn.provenance import describe_software, processor
 
 ROOT = Path(__file__).parent.parent
 HERO = ROOT / "hero" / "minilm"
-PACKAGES = ["spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "torch", "numpy"]
 
 
 def wnut17(part: str) -> list[Doc]:
@@ -108,16 +107,8 @@ def machine() -> dict[str, Any]:
         "bfloat16 instructions": has_fast_bfloat16(torch.device("cpu")),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **describe_software(),
     }
-
-
-def processor() -> str:
-    """The processor's own name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
 def write_results(name: str, results: Any) -> None:

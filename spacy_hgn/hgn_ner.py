@@ -11,12 +11,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Model, Optimizer
 from thinc.types import Floats2d
 
 from .annotation import annotate, borders_before, register_score
 from .blocks import predict_in_blocks
+from .config_optimizer import let_optimizer_refer
 from .decoding import DECODERS, borders_of, decode
+from .default_config import DEFAULT_CONFIG
 from .explanation import Explanation, explain
 from .forking import let_forked_processes_compute
 from .layers.tag_scores import is_initialized, resize_tags
@@ -32,35 +34,6 @@ from .upstream import require_upstream, require_vectors
 
 logger = logging.getLogger("spacy_hgn")
 
-DEFAULT_CONFIG = Config().from_str(
-    """
-[hgn_ner]
-tag_scheme = "bio"
-decoder = "viterbi"
-threshold = 0.0
-scores = true
-incorrect_spans_key = null
-
-[hgn_ner.scorer]
-@scorers = "spacy.ner_scorer.v1"
-
-[hgn_ner.model]
-@architectures = "spacy-hgn.HeroGangTagger.v1"
-windows = [5, 7, 9]
-recurrence = "lstm"
-fusion = "mlp"
-dropout = 0.1
-precision = "auto"
-
-[hgn_ner.model.tok2vec]
-@architectures = "spacy-transformers.TransformerListener.v1"
-grad_factor = 1.0
-upstream = "*"
-
-[hgn_ner.model.tok2vec.pooling]
-@layers = "reduce_first.v1"
-"""
-)
 DEFAULT_HGN_MODEL = DEFAULT_CONFIG["hgn_ner"]["model"]
 
 
@@ -82,6 +55,7 @@ def make_hgn_ner(
     scorer: Callable | None,
 ) -> "HgnNer":
     """Create the component; the arguments are those of ``HgnNer``."""
+    let_optimizer_refer(nlp)
     return HgnNer(
         nlp.vocab,
         model,
@@ -223,8 +197,8 @@ class HgnNer(SealedPipe):
         """
         docs = list(docs)
         filled = [doc for doc in docs if len(doc)]
-        if filled and not self._is_initialized:
-            raise ValueError(Errors.E109.format(name=self.name))
+        if filled:
+            self._require_initialized()
         require_vectors(self.model, filled)
         found = iter(predict_in_blocks(self.model, filled))
         nothing = self.model.ops.alloc2f(0, len(self.tag_set))
@@ -269,6 +243,18 @@ class HgnNer(SealedPipe):
         Raises ValueError where vectors are missing.
         """
         return explain(self, doc, borders_before(doc, self._spans_key))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from gold-standard Examples. Raises ValueError before ``initialize``."""
+        self._require_initialized()
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
@@ -355,6 +341,10 @@ class HgnNer(SealedPipe):
     @property
     def _is_initialized(self) -> bool:
         return is_initialized(self.model.get_ref("output_layer"))
+
+    def _require_initialized(self) -> None:
+        if not self._is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
 
     @property
     def _spans_key(self) -> str | None:

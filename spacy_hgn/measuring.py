@@ -6,9 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -22,8 +20,8 @@ from thinc.api import Model, get_torch_default_device
 from typer import progressbar
 
 from .layers.precision import predicting_in
+from .provenance import describe_software, processor
 
-PACKAGES = ("spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "torch", "numpy")
 RESAMPLES = 1000
 
 Entities = list[tuple[int, int, str]]
@@ -131,21 +129,16 @@ def models_of(nlp: Language) -> dict[str, Model]:
     return {name: model for name, model in models.items() if isinstance(model, Model)}
 
 
-def count_entities(docs: Sequence[Doc]) -> int:
-    return sum(len(doc.ents) for doc in docs)
-
-
 def machine() -> dict[str, Any]:
     """What is measured on."""
     device = get_torch_default_device()
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **describe_software(),
     }
 
 
@@ -162,7 +155,7 @@ def _annotate(
             yield Example(doc, gold)
 
     scores = get_ner_prf(examples())
-    names = ("ents_p", "ents_r", "ents_f") if count_entities(docs) else ()
+    names = ("ents_p", "ents_r", "ents_f") if any(doc.ents for doc in docs) else ()
     return found, {name: scores[name] for name in names}
 
 
@@ -194,11 +187,3 @@ def _without_annotation(docs: Sequence[Doc]) -> Iterator[Doc]:
 def _wait_for_device() -> None:
     if get_torch_default_device().type == "cuda":
         torch.cuda.synchronize()
-
-
-def _processor() -> str:
-    """The processor's own name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -9,7 +9,7 @@ from spacy.errors import Errors
 from spacy.pipeline.trainable_pipe import TrainablePipe
 
 from .cfg import cfg_from_bytes, cfg_to_bytes
-from .layers.seal import seal, unseal
+from .seal import seal, unseal
 
 Self = TypeVar("Self", bound="SealedPipe")
 

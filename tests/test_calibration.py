@@ -7,13 +7,12 @@ from xml.etree import ElementTree
 import numpy
 import pytest
 import spacy
-from component.helpers import DATA, entities_of, make_examples, make_nlp, train
+from component.helpers import DATA, entities_of, make_examples, make_nlp, train_to_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
-from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_hgn.cli import hgn_cli
@@ -114,12 +113,7 @@ def test_the_diagram_is_an_svg_with_a_point_a_bin():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline that has seen a few texts a few times."""
-    fix_random_seed(0)
-    nlp = make_nlp()
-    train(nlp, steps=12)
-    path = tmp_path_factory.mktemp("pipeline")
-    nlp.to_disk(path)
-    return path
+    return train_to_disk(make_nlp(), tmp_path_factory.mktemp("pipeline"), steps=12)
 
 
 @pytest.fixture

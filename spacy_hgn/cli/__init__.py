@@ -4,7 +4,7 @@ from spacy.cli._util import app
 from typer import Typer
 
 hgn_cli = Typer(
-    name="hgn", help="Hero-Gang Neural model: corpora, experiments, speed.", no_args_is_help=True
+    name="hgn", help="Named entities with the Hero-Gang Neural model.", no_args_is_help=True
 )
 app.add_typer(hgn_cli)
 init_cli = Typer(name="init", help="Write a config.", no_args_is_help=True)

@@ -10,7 +10,7 @@ from wasabi import msg
 from wasabi.util import locale_escape
 
 from . import hgn_cli
-from .benchmark import Code, Gpu, Pipeline
+from .pipelines import Code, Gpu, Pipeline
 
 if TYPE_CHECKING:
     from spacy_hgn.annotating.run import Summary

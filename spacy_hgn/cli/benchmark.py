@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import srsly
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
-from spacy.util import load_model
 from typer import Argument, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
@@ -20,11 +19,10 @@ from spacy_hgn.corpora.formats import Corpus, guess_format, read_corpus
 from spacy_hgn.corpora.lines import read_lines
 
 from . import hgn_cli
+from .pipelines import FACTORY, Code, Gpu, Pipeline, load_pipeline, own_components
 
 if TYPE_CHECKING:
     from spacy_hgn.measuring import Result
-
-FACTORY = "hgn_ner"
 
 
 class Precision(str, Enum):
@@ -32,15 +30,12 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
-Pipeline = Argument(help="Name of an installed package, or folder")
 Texts = Argument(help=".spacy, corpus, or .txt with a text a line", exists=True, dir_okay=False)
 Precisions = Option("--precision", "-p", help="To measure; may be given several times")
 BatchSizes = Option("--batch-size", "-b", min=1, help="To measure; may be given several times")
 Rounds = Option("--rounds", "-r", min=1, help="Timed passes over the texts for each candidate")
 Limit = Option("--limit", "-n", min=1, help="Take only so many texts, the first ones")
-Gpu = Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
 Threads = Option("--threads", "-t", min=1, help="Threads that torch computes with")
-Code = Option("--code", "-c", help="Python file with what the pipeline registers")
 Output = Option("--output", "-o", dir_okay=False, help="JSON file for all that is measured")
 
 
@@ -86,22 +81,6 @@ def benchmark_cli(
         raise Exit(1) from error
 
 
-def load_pipeline(name: str) -> Language:
-    """Load an installed package or a folder.
-
-    Raises OSError if there is none, and ValueError if no ``hgn_ner`` runs in it.
-    """
-    nlp = load_model(name)
-    if not _own_components(nlp):
-        components = ", ".join(nlp.pipe_names) or "none"
-        disabled = f" (disabled: {', '.join(nlp.disabled)})" if nlp.disabled else ""
-        raise ValueError(
-            f"{name}: expected a pipeline with {FACTORY}, "
-            f"got one with the components: {components}{disabled}."
-        )
-    return nlp
-
-
 def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
     """Read the texts that have tokens, with the entities that the file has.
 
@@ -109,7 +88,8 @@ def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
     Raises CorpusError for what can't be read and for a file without texts.
     """
     if path.suffix == ".spacy":
-        corpus = _read_docbin(path, nlp)
+        docs = read_docbin(path, nlp)
+        corpus = Corpus(docs, len(docs), "DocBin")
     elif path.suffix == ".txt" and guess_format(path) == "columns":
         docs = [nlp.make_doc(line.text) for line in read_lines(path) if not line.is_blank]
         corpus = Corpus(docs, len(docs), "a text a line")
@@ -119,11 +99,6 @@ def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
     if not docs:
         raise CorpusError(path, "expected texts, got none")
     return Corpus(docs, len(docs), corpus.found)
-
-
-def _read_docbin(path: Path, nlp: Language) -> Corpus:
-    docs = read_docbin(path, nlp)
-    return Corpus(docs, len(docs), "DocBin")
 
 
 def benchmark(
@@ -182,10 +157,6 @@ def _configured_precision(nlp: Language, name: str) -> str | None:
     return ", ".join(sorted({shim.precision for shim in shims})) or None
 
 
-def _own_components(nlp: Language) -> list[str]:
-    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == FACTORY]
-
-
 def _show_setting(setting: dict[str, Any]) -> None:
     components = [
         f"{name} (precision {precision})" if precision else name
@@ -220,7 +191,7 @@ def _warn(
         has_module = any(node.shims for node in model.walk())
         if has_module and _configured_precision(nlp, name) is None:
             msg.warn(f"{name} has no setting for precision: it computes as it always does")
-    known = {label for name in _own_components(nlp) for label in nlp.pipe_labels[name]}
+    known = {label for name in own_components(nlp) for label in nlp.pipe_labels[name]}
     gold = {entity.label_ for doc in corpus.docs for entity in doc.ents}
     if unknown := sorted(gold - known):
         msg.warn(f"Types in the gold that {FACTORY} doesn't know: {', '.join(unknown)}")

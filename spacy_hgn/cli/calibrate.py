@@ -16,7 +16,7 @@ from spacy_hgn.scores.calibration import Bin, expected_calibration_error, reliab
 from spacy_hgn.scores.reliability_diagram import draw_reliability
 
 from . import hgn_cli
-from .benchmark import Code, Gpu, Pipeline, load_pipeline
+from .pipelines import Code, Component, Gpu, Pipeline, load_pipeline, write_text
 
 if TYPE_CHECKING:
     from spacy_hgn.hgn_ner import HgnNer
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Dev = Argument(help=".spacy file to fit to; not the one trained on", exists=True)
 Test = Option("--test", "-t", help=".spacy file to measure on as well", exists=True)
-Component = Option("--component", help="Name of the component in the pipeline")
 Output = Option("--output", "-o", help="Folder for the calibrated pipeline", file_okay=False)
 Json = Option("--json", "-j", help="JSON file for all that is measured", dir_okay=False)
 Diagram = Option("--diagram", help="SVG file for the reliability diagram", dir_okay=False)
@@ -60,9 +59,9 @@ def calibrate_cli(
         report = calibrate_pipeline(nlp, component, parts)
         show(report)
         if json is not None:
-            _write(json, srsly.json_dumps({"pipeline": pipeline, **report}, indent=2))
+            write_text(json, srsly.json_dumps({"pipeline": pipeline, **report}, indent=2))
         if diagram is not None:
-            _write(diagram, draw_reliability(curves_of(report["parts"][[*parts][-1]])))
+            write_text(diagram, draw_reliability(curves_of(report["parts"][[*parts][-1]])))
         if output is not None:
             nlp.to_disk(output)
             msg.good(f"Calibrated pipeline written to {output}")
@@ -131,9 +130,3 @@ def show(report: Mapping[str, Any]) -> None:
     ]
     header = ("", "entities", "right", "mean score", "after", "ECE", "after")
     msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf8")
-    msg.good(f"Written to {path}")

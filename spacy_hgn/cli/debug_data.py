@@ -21,6 +21,7 @@ from wasabi.util import locale_escape
 from spacy_hgn.corpora.checks import (
     Finding,
     Part,
+    examine,
     find_bad_labels,
     find_crossing,
     find_lacking_labels,
@@ -28,13 +29,11 @@ from spacy_hgn.corpora.checks import (
     find_missing_data,
     find_shared,
     find_unlearnable,
-    read_part,
 )
 from spacy_hgn.corpora.stats import HeroFit, Overlap, count_over_long, find_overlaps
 
 from . import debug_cli
-from .benchmark import FACTORY, Code
-from .calibrate import Component
+from .pipelines import FACTORY, Code, Component
 from .stats import show_counts, show_overlaps
 
 ConfigPath = Argument(help="Config of the training", exists=True, dir_okay=False)
@@ -146,7 +145,7 @@ def look(nlp: Language, name: str, readers: Mapping[str, Reader], n_examples: in
     examples = {part: list(reader(nlp)) for part, reader in readers.items()}
     component: Any = nlp.get_pipe(name)
     settings = known_labels(nlp, component), component.incorrect_spans_key
-    parts = {part: read_part(found, *settings) for part, found in examples.items()}
+    parts = {part: examine(found, *settings) for part, found in examples.items()}
     references = {part: [eg.reference for eg in found] for part, found in examples.items()}
     overlaps = find_overlaps(references, n_examples)
     findings = [

@@ -11,7 +11,7 @@ from wasabi import msg
 from wasabi.util import locale_escape
 
 from . import hgn_cli
-from .benchmark import Code, Gpu, Pipeline, load_pipeline
+from .pipelines import Code, Component, Gpu, Pipeline, load_pipeline, write_text
 
 if TYPE_CHECKING:
     from spacy_hgn.explanation import Explanation
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Text = Argument(help="A text, or a text file in UTF-8")
 Output = Option("--output", "-o", help="HTML file to write", dir_okay=False)
 Json = Option("--json", "-j", help="JSON file with all of the page, and all tags", dir_okay=False)
-Component = Option("--component", help="Name of the component in the pipeline")
 
 
 @hgn_cli.command("explain")
@@ -35,17 +34,20 @@ def explain_cli(
     """Show why a text has the entities it has, on one HTML page that needs no network.
 
     It has the entities with their scores; the weights that the attention gives to each window
-    and to the Hero, as a heat map over the text; each token's tags; and for each entity the
-    probability of the same with a border moved by one token.
+    and to the Hero, as a heat map over the text (the fusions concat and add give none); each
+    token's tags; and for each entity the probability of the same with a border moved by one
+    token.
     """
     try:
         import_code(code)
         setup_gpu(gpu_id, silent=False)
         nlp = load_pipeline(pipeline)
         explanation = explain_text(nlp, component, read_text(text))
-        _write(output, to_page(explanation, pipeline))
+        if explanation.weights is None:
+            msg.info(f"The page has no heat map. {explanation.note}")
+        write_text(output, to_page(explanation, pipeline))
         if json is not None:
-            _write(json, explanation.to_json(indent=1))
+            write_text(json, explanation.to_json(indent=1))
     except (ValueError, OSError, KeyError) as error:
         msg.fail("Can't explain")
         print(locale_escape(str(error)))
@@ -80,9 +82,3 @@ def to_page(explanation: "Explanation", pipeline: str) -> str:
     from spacy_hgn.explanation_page import render_page
 
     return render_page(explanation, f"What {Path(pipeline).name} sees")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf8")
-    msg.good(f"Written to {path}")

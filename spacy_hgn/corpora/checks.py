@@ -45,10 +45,10 @@ class Finding:
     examples: list[str] = field(default_factory=list)
 
 
-def read_part(
+def examine(
     examples: Sequence[Example], labels: Sequence[str] | None, incorrect_spans_key: str | None
 ) -> Part:
-    """Look at the Examples that a reader gives.
+    """Look at the Examples of a part, as its reader gives them.
 
     labels: the entity types that the component has tags for; None is all.
     """

@@ -16,9 +16,10 @@ from typing import Any
 import srsly
 from thinc.api import require_gpu, set_gpu_allocator
 
+from spacy_hgn.provenance import describe_machine, describe_revision, describe_software
+
 from .job import ERROR, PREDICTIONS, RESULT, Job, read_job, write_progress
 from .protocols import PROTOCOLS
-from .provenance import describe_machine, describe_revision, describe_software
 from .settings import build_config, count_steps, flatten
 from .train import Listener, Trained, train
 

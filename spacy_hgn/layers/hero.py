@@ -13,13 +13,13 @@ from thinc.api import Model
 from thinc.layers.pytorchwrapper import forward as forward_torch
 from thinc.types import Ragged
 
+from ..seal import seal, unseal
 from .alignment import DocAlignment, align_doc, to_ragged
 from .hero_batch import HeroBatch, join_alignments
 from .hero_files import load_hero
 from .hero_shim import HeroShim, convert_inputs, convert_outputs
 from .pieces import PieceSpan, encode_spans, pad_batch
 from .row_groups import run_in_groups
-from .seal import seal, unseal
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -148,6 +148,11 @@ def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
                 "Expected spans that cover the text."
             )
     flat = [span for spans in nested for span in spans]
+    if flat and not model.shim.is_loaded:
+        raise ValueError(
+            f"The Hero {model.attrs['name']!r} isn't loaded yet. Call nlp.initialize() before "
+            "using the pipeline, or load a trained one."
+        )
     encoded = iter(encode_spans(model.tokenizer, flat, model.shim.max_pieces) if flat else [])
     return [[part for _ in spans for part in next(encoded)] for spans in nested]
 

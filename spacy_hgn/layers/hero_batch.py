@@ -8,7 +8,7 @@ import torch
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData
 from thinc.api import torch2xp
 from thinc.types import Ragged
-from transformers.file_utils import ModelOutput
+from transformers.utils import ModelOutput
 
 # The outputs with a row for each sequence; XLNet's "mems" and decoders' caches have none.
 ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")

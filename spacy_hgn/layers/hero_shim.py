@@ -49,6 +49,11 @@ class HeroShim(TorchShim, HFShim):
         )
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether there are a tokenizer and weights."""
+        return self._hfmodel.transformer is not None
+
+    @property
     def max_pieces(self) -> int:
         """The longest sequence, special pieces included, that the Hero can hold."""
         return piece_limit(self._hfmodel)
@@ -82,7 +87,7 @@ class HeroShim(TorchShim, HFShim):
         return copied
 
     def to_bytes(self) -> bytes:
-        hero = hero_to_bytes(self._hfmodel) if self._hfmodel.transformer is not None else b""
+        hero = hero_to_bytes(self._hfmodel) if self.is_loaded else b""
         return srsly.msgpack_dumps({"hero": hero})
 
     def from_bytes(self, bytes_data: bytes) -> "HeroShim":

@@ -4,13 +4,14 @@ import contextlib
 import io
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable
-from importlib import import_module
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import interruption
 import spacy
+from interruption import die, stop
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
@@ -93,40 +94,9 @@ def make_tagger(tok2vec: dict[str, Any]) -> dict[str, Any]:
     return {"factory": "tagger", "model": model}
 
 
-class Killed(BaseException):
-    """Ends a run in this process where another process would be killed."""
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def stop() -> None:
-    raise Killed
-
-
-@contextlib.contextmanager
-def ending_in(place: str, call: int, end: Callable[[], None]):
-    """End a run instead of the n-th call of a function in ``spacy_hgn.checkpoints``."""
-    module, *classes, name = place.split(".")
-    owner: Any = import_module(f"spacy_hgn.checkpoints.{module}")
-    for each in classes:
-        owner = getattr(owner, each)
-    original = getattr(owner, name)
-    calls = 0
-
-    def counting(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            end()
-        return original(*args, **kwargs)
-
-    setattr(owner, name, counting)
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+def ending_in(place: str, call: int, end: Callable[[], None] = stop) -> AbstractContextManager:
+    """End a run at the n-th call of a function in ``spacy_hgn.checkpoints``."""
+    return interruption.ending_in(f"spacy_hgn.checkpoints.{place}", call, end)
 
 
 def train(config: Config, output: Path | None = Path("out")) -> tuple[Language, str]:

@@ -5,10 +5,11 @@ import shutil
 import numpy
 import pytest
 import spacy
+from interruption import Killed
 from spacy.language import Language
 from thinc.api import Config, fix_random_seed
 
-from .helpers import CHECKPOINTS, Killed, cnn_config, ending_in, stop, table, train
+from .helpers import CHECKPOINTS, cnn_config, ending_in, table, train
 
 ADAM = {"@optimizers": "Adam.v1", "learn_rate": 0.01}
 GROWING = {"@schedules": "compounding.v1", "start": 2, "stop": 6, "compound": 1.3}
@@ -47,7 +48,7 @@ def assert_goes_on(config: Config) -> None:
     fix_random_seed(5)
     whole, expected = train(elsewhere(config))
     fix_random_seed(5)
-    with ending_in("run.Run.update", 8, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 8), pytest.raises(Killed):
         train(config)
     fix_random_seed(6)  # another process has other random numbers
     nlp, printed = train(config)
@@ -111,7 +112,7 @@ def test_best_pipeline_is_put_back_and_not_the_last(folder, small_config, monkey
     monkeypatch.setattr(
         Language, "evaluate", lambda self, examples: {"ents_f": float(next(scores)), "tag_acc": 0.0}
     )
-    with ending_in("run.Run.update", 8, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 8), pytest.raises(Killed):
         train(small_config)
     best = (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes()
     train(small_config)
@@ -122,17 +123,17 @@ def test_best_pipeline_is_put_back_and_not_the_last(folder, small_config, monkey
 
 
 def test_best_pipeline_is_put_back_when_a_replay_is_stopped(folder, small_config):
-    with ending_in("run.Run.update", 12, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 12), pytest.raises(Killed):
         train(small_config)
     best = (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes()
-    with ending_in("replay.Replay.update", 2, stop), pytest.raises(Killed):
+    with ending_in("replay.Replay.update", 2), pytest.raises(Killed):
         train(small_config)
     assert (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes() == best
 
 
 def test_goes_on_without_an_output_folder(folder, small_config):
     whole, _ = train(elsewhere(small_config), output=None)
-    with ending_in("run.Run.update", 8, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 8), pytest.raises(Killed):
         train(small_config, output=None)
     nlp, _ = train(small_config, output=None)
     assert_same_weights(nlp, whole)
@@ -140,7 +141,7 @@ def test_goes_on_without_an_output_folder(folder, small_config):
 
 def test_last_pipeline_is_there_before_the_next_evaluation(folder):
     config = cnn_config(**{"training.logger.frequency": 3})
-    with ending_in("run.Run.update", 8, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 8), pytest.raises(Killed):
         train(config)
     loaded = []
     with ending_in("replay.Replay._arrive", 1, lambda: loaded.append(spacy.load("out/model-last"))):

@@ -4,17 +4,18 @@ import shutil
 
 import pytest
 import spacy
+from interruption import Killed
 from spacy.tokens import DocBin
 
 from .conftest import make_folder
-from .helpers import CHECKPOINTS, Killed, cnn_config, ending_in, stop, train, write_corpus
+from .helpers import CHECKPOINTS, cnn_config, ending_in, train, write_corpus
 
 
 @pytest.fixture(scope="module")
 def stopped_once(tmp_path_factory):
     """The folder of a run that was stopped behind step 4, its last checkpoint."""
     folder = make_folder(tmp_path_factory.mktemp("stopped"))
-    with pytest.MonkeyPatch.context() as patch, ending_in("run.Run.update", 8, stop):
+    with pytest.MonkeyPatch.context() as patch, ending_in("run.Run.update", 8):
         patch.chdir(folder)
         with pytest.raises(Killed):
             train(cnn_config())
@@ -51,7 +52,7 @@ def test_other_training_data(stopped, small_config):
 def test_fewer_training_data(stopped, small_config):
     config = cnn_config(**{"training.max_epochs": 2, "training.max_steps": 0})
     shutil.rmtree(stopped / CHECKPOINTS)
-    with ending_in("run.Run.update", 6, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 6), pytest.raises(Killed):
         train(config)
     write_corpus(stopped / "train.spacy", 4)
     with pytest.raises(ValueError, match="training data aren't those"):
@@ -120,7 +121,7 @@ def test_other_releases_are_warned_of(stopped, small_config, monkeypatch, caplog
 
 
 def test_output_for_a_run_that_had_none(folder, small_config):
-    with ending_in("run.Run.update", 8, stop), pytest.raises(Killed):
+    with ending_in("run.Run.update", 8), pytest.raises(Killed):
         train(small_config, output=None)
     with pytest.raises(ValueError, match="is of a run without an output folder"):
         train(small_config)

@@ -1,5 +1,6 @@
-"""Trained pipelines, made once a run; no test may change them."""
+"""Pipelines. Trained ones are made once a run; no test may change them, or their folders."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import spacy
 from spacy.language import Language
 from thinc.api import fix_random_seed
 
-from .helpers import make_hero_nlp, make_nlp, train
+from spacy_hgn.decoding import DECODERS
+from spacy_hgn.tags import SCHEMES
+
+from .helpers import make_hero_nlp, make_nlp, train, train_to_disk
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +31,27 @@ def cnn_folder(cnn_nlp: Language, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.fixture
+def nlp(cnn_folder: Path) -> Language:
+    """The trained pipeline over a CNN, freshly loaded: tests may change it."""
+    return spacy.load(cnn_folder)
+
+
+@pytest.fixture(params=product(SCHEMES, DECODERS), ids="-".join)
+def guessing_nlp(request: pytest.FixtureRequest) -> Language:
+    """An untrained pipeline over a CNN that knows two labels, of each tag scheme and decoder."""
+    tag_scheme, decoder = request.param
+    nlp = make_nlp(tag_scheme=tag_scheme, decoder=decoder)
+    for label in ("A", "B"):
+        nlp.get_pipe("hgn_ner").add_label(label)
+    return nlp
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny transformer and hgn_ner, trained, on disk."""
-    fix_random_seed(0)
-    nlp = make_hero_nlp(tiny_bert)
-    train(nlp, steps=60, learn_rate=0.003, drop=0.0)
     folder = tmp_path_factory.mktemp("tiny")
-    nlp.to_disk(folder)
-    return folder
+    return train_to_disk(make_hero_nlp(tiny_bert), folder, steps=60, learn_rate=0.003, drop=0.0)
 
 
 @pytest.fixture
@@ -47,9 +63,5 @@ def tiny_nlp(tiny_folder: Path) -> Language:
 @pytest.fixture(scope="session")
 def minilm_folder(minilm: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MiniLM and hgn_ner, trained, on disk."""
-    fix_random_seed(0)
-    nlp = make_hero_nlp(minilm)
-    train(nlp, steps=12, learn_rate=5e-4, drop=0.0)
     folder = tmp_path_factory.mktemp("minilm")
-    nlp.to_disk(folder)
-    return folder
+    return train_to_disk(make_hero_nlp(minilm), folder, steps=12, learn_rate=5e-4, drop=0.0)

@@ -1,6 +1,7 @@
 """Pipelines and training data that the tests of the component share."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -8,7 +9,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Adam, Model
+from thinc.api import Adam, Model, fix_random_seed
 
 Entities = list[tuple[int, int, str]]
 
@@ -19,6 +20,19 @@ DATA: list[tuple[str, Entities]] = [
     ("The European Central Bank is in Frankfurt.", [(4, 25, "ORG"), (32, 41, "GPE")]),
 ]
 TEXTS = [text for text, _ in DATA]
+LABELS = ("GPE", "ORG", "PERSON")
+
+MIXED = [
+    *TEXTS,
+    "",
+    " ",
+    "\n\n \t",
+    "Apple",
+    "Tim Cook and Angela Merkel met in New York City, not in Cupertino. " * 3,
+    "  Tim  Cook\n\nruns\tApple ",
+    "東京 🎉 naïve “Apple”",
+]
+"""Texts of all kinds, some without words."""
 
 CNN = {
     "@architectures": "spacy.HashEmbedCNN.v2",
@@ -105,6 +119,17 @@ def keep_training(
     return by_step
 
 
+def train_to_disk(nlp: Language, folder: Path, **settings: Any) -> Path:
+    """Train the pipeline, the same each time, and write it to the folder; returns that.
+
+    settings: as for ``train``.
+    """
+    fix_random_seed(0)
+    train(nlp, **settings)
+    nlp.to_disk(folder)
+    return folder
+
+
 def entities_of(doc: Doc) -> Entities:
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
 
@@ -119,6 +144,12 @@ def probabilities(nlp: Language, texts: Sequence[str] = TEXTS) -> list[numpy.nda
     """The tag probabilities of texts."""
     docs = list(nlp.pipe(texts, disable=["hgn_ner"]))
     return nlp.get_pipe("hgn_ner").predict(docs)
+
+
+def random_scores(doc: Doc, tags: int, seed: int) -> list[numpy.ndarray]:
+    """Tag probabilities that name entities everywhere."""
+    scores = numpy.random.default_rng(seed).dirichlet(numpy.ones(tags), len(doc))
+    return [scores.astype("float32")]
 
 
 def assert_same(found: Sequence[numpy.ndarray], expected: Sequence[numpy.ndarray]) -> None:

@@ -4,7 +4,6 @@ import json
 
 import numpy
 import pytest
-import spacy
 from layers import oracle
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -25,12 +24,6 @@ MOVES = {
     "ends_earlier": (0, -1),
     "ends_later": (0, 1),
 }
-
-
-@pytest.fixture
-def nlp(cnn_folder) -> Language:
-    """The trained pipeline, freshly loaded."""
-    return spacy.load(cnn_folder)
 
 
 def explain(nlp: Language, text: str | Doc) -> Explanation:

@@ -14,7 +14,7 @@ from spacy_hgn.cli import hgn_cli
 from spacy_hgn.explanation import ExplainedEntity, Explanation
 from spacy_hgn.explanation_page import render_page
 
-from .helpers import TEXTS
+from .helpers import TEXTS, make_nlp, train
 
 SCRIPT = "</script><script>alert(1)</script>"
 
@@ -153,6 +153,15 @@ def test_the_command_writes_page_and_json(cnn_folder, tmp_path):
     expected = nlp.get_pipe("hgn_ner").explain(nlp(TEXTS[0]))
     assert Elements(page.read_text(encoding="utf8")).text_of(id="tokens") == [TEXTS[0]]
     assert json.loads(report.read_text(encoding="utf8")) == expected.to_dict()
+
+
+def test_the_command_says_when_a_fusion_has_no_weights(tmp_path):
+    nlp = make_nlp({"fusion": "add"})
+    train(nlp, steps=1)
+    nlp.to_disk(tmp_path / "pipeline")
+    status, output = run(tmp_path / "pipeline", TEXTS[0], "-o", tmp_path / "page.html")
+    assert status == 0, output
+    assert "no heat map. The fusion add sums windows and Hero" in " ".join(output.split())
 
 
 def test_the_command_reads_a_file(cnn_folder, tmp_path):

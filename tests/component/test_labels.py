@@ -11,6 +11,7 @@ from thinc.api import Adam
 
 from .helpers import (
     DATA,
+    LABELS,
     TEXTS,
     assert_finds,
     assert_same,
@@ -21,8 +22,6 @@ from .helpers import (
     probabilities,
     train,
 )
-
-LABELS = ("GPE", "ORG", "PERSON")
 
 
 def test_labels_come_from_the_data():

@@ -28,13 +28,6 @@ from .helpers import (
     weights_of,
 )
 
-
-@pytest.fixture
-def nlp(cnn_folder) -> Language:
-    """The trained pipeline over a CNN, freshly loaded."""
-    return spacy.load(cnn_folder)
-
-
 # Names
 
 

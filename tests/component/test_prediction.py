@@ -13,31 +13,16 @@ import spacy
 from spacy.tokens import Doc
 
 from .helpers import (
+    MIXED,
     TEXTS,
     assert_same,
     entities_of,
     make_nlp,
     probabilities,
+    random_scores,
     train,
     transformer_config,
 )
-
-MIXED = [
-    *TEXTS,
-    "",
-    " ",
-    "\n\n \t",
-    "Apple",
-    "Tim Cook and Angela Merkel met in New York City, not in Cupertino. " * 3,
-    "  Tim  Cook\n\nruns\tApple ",
-    "東京 🎉 naïve “Apple”",
-]
-
-
-def random_scores(doc: Doc, tags: int, seed: int) -> list[numpy.ndarray]:
-    """Tag probabilities that name entities everywhere."""
-    scores = numpy.random.default_rng(seed).dirichlet(numpy.ones(tags), len(doc))
-    return [scores.astype("float32")]
 
 
 def answers(docs: Iterable[Doc]) -> list[tuple]:
@@ -156,7 +141,7 @@ def assert_processes_agree(folder: Path, start_method: str, tmp_path: Path) -> N
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES)
     command = [sys.executable, str(script), str(folder), start_method]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "TOKENIZERS_PARALLELISM" not in done.stderr
 
@@ -176,29 +161,20 @@ def test_no_token_is_left_without_a_tag(tiny_nlp):
         assert not len(doc) or doc.has_annotation("ENT_IOB")
 
 
-@pytest.mark.parametrize("tag_scheme", ["bio", "biluo"])
-@pytest.mark.parametrize("decoder", ["viterbi", "argmax"])
-def test_no_entity_begins_or_ends_in_white_space(tag_scheme, decoder):
-    nlp = make_nlp(tag_scheme=tag_scheme, decoder=decoder)
-    ner = nlp.get_pipe("hgn_ner")
-    for label in ("A", "B"):
-        ner.add_label(label)
+def test_no_entity_begins_or_ends_in_white_space(guessing_nlp):
+    ner = guessing_nlp.get_pipe("hgn_ner")
     for seed in range(30):
-        doc = nlp.make_doc("  Tim  Cook\n\nruns \t Apple   today \n ")
+        doc = guessing_nlp.make_doc("  Tim  Cook\n\nruns \t Apple   today \n ")
         ner.set_annotations([doc], random_scores(doc, len(ner.tag_set), seed))
         assert not any(ent[0].is_space or ent[-1].is_space for ent in doc.ents)
         assert all(token.ent_iob for token in doc)
 
 
-@pytest.mark.parametrize("tag_scheme", ["bio", "biluo"])
-@pytest.mark.parametrize("decoder", ["viterbi", "argmax"])
-def test_no_entity_crosses_the_start_of_a_sentence(tag_scheme, decoder):
-    nlp = make_nlp(tag_scheme=tag_scheme, decoder=decoder)
-    ner = nlp.get_pipe("hgn_ner")
-    ner.add_label("A")
+def test_no_entity_crosses_the_start_of_a_sentence(guessing_nlp):
+    ner = guessing_nlp.get_pipe("hgn_ner")
     starts = [True, False, False, True, False, True, False]
     for seed in range(30):
-        doc = Doc(nlp.vocab, words=list("abcdefg"), sent_starts=starts)
+        doc = Doc(guessing_nlp.vocab, words=list("abcdefg"), sent_starts=starts)
         ner.set_annotations([doc], random_scores(doc, len(ner.tag_set), seed))
         assert not any(token.is_sent_start for ent in doc.ents for token in ent[1:])
 

@@ -12,6 +12,7 @@ from thinc.api import Config, ConfigValidationError
 from .helpers import (
     CNN,
     DATA,
+    LABELS,
     TEXTS,
     Entities,
     assert_finds,
@@ -23,14 +24,6 @@ from .helpers import (
     probabilities,
     train,
 )
-
-LABELS = ("GPE", "ORG", "PERSON")
-
-
-@pytest.fixture
-def nlp(cnn_folder) -> Language:
-    """The trained pipeline over a CNN, freshly loaded."""
-    return spacy.load(cnn_folder)
 
 
 @pytest.fixture

@@ -114,6 +114,15 @@ def test_losses_of_a_batch_are_those_of_its_texts():
     assert together == pytest.approx(sum(alone), rel=1e-4)
 
 
+def test_updating_before_initializing_is_an_error(tiny_bert):
+    nlp = make_nlp()
+    with pytest.raises(ValueError, match="E109"):
+        nlp.update(make_examples(nlp), sgd=Adam(0.1))
+    whole = make_hero_nlp(tiny_bert)
+    with pytest.raises(ValueError, match=r"Hero .*tiny.* isn't loaded yet.*nlp\.initialize\(\)"):
+        whole.update(make_examples(whole), sgd=Adam(0.1))
+
+
 def test_update_without_optimizer_makes_one():
     nlp = make_nlp()
     examples = make_examples(nlp)

@@ -1,9 +1,13 @@
 """A trained pipeline learns more: new labels, rehearsal, and what stays as it was."""
 
+import shutil
+
 import numpy
 import pytest
 import spacy
+from spacy.lang.en import English
 from spacy.training import Example
+from spacy.util import load_config
 from thinc.api import Adam
 
 from spacy_hgn.optimizer import AdamW
@@ -25,12 +29,6 @@ from .helpers import (
 WEATHER = ("It rains.", [(3, 8, "WEATHER")])
 OTHERS = [("Tim Cook runs Apple from Cupertino.", []), ("It rains.", [(0, 2, "PERSON")])]
 """What contradicts the pipeline's own training."""
-
-
-@pytest.fixture
-def nlp(cnn_folder):
-    """The trained pipeline, freshly loaded."""
-    return spacy.load(cnn_folder)
 
 
 @pytest.fixture
@@ -247,3 +245,68 @@ def test_resume_training_makes_the_optimizer_of_the_config(nlp):
     assert isinstance(optimizer, AdamW)
     losses = keep_training(nlp, make_examples(nlp, [WEATHER, *OTHERS]), optimizer, 20)
     assert losses[-1] < losses[0]
+
+
+RATE = {
+    "@schedules": "warmup_linear.v1",
+    "warmup_steps": 2,
+    "total_steps": "${training.max_steps}",
+    "initial_rate": "${vars.rate}",
+}
+"""As in our configs."""
+
+
+@pytest.fixture
+def own_folder(cnn_folder, tmp_path):
+    """The trained pipeline under a config whose optimizer refers to other sections."""
+    folder = shutil.copytree(cnn_folder, tmp_path / "own")
+    config = load_config(folder / "config.cfg")
+    config["vars"] = {"rate": 0.01}
+    config["training"]["max_steps"] = 40
+    config["training"]["optimizer"] = {"@optimizers": "spacy-hgn.AdamW.v1", "learn_rate": RATE}
+    config.to_disk(folder / "config.cfg")
+    return folder
+
+
+def test_the_optimizer_of_the_config_may_refer_to_other_sections(own_folder, tmp_path):
+    spacy.load(own_folder).to_disk(tmp_path)
+    nlp = spacy.load(tmp_path, config={"vars": {"rate": 0.02}})
+    optimizer = nlp.resume_training()
+    assert isinstance(optimizer, AdamW)
+    rates = []
+    for _ in range(4):
+        rates.append(optimizer.learn_rate)
+        optimizer.step_schedules()
+    assert rates == pytest.approx([0, 0.01, 0.02, 0.02 * 37 / 38])
+    assert nlp.config["training"]["optimizer"]["learn_rate"]["initial_rate"] == "${vars.rate}"
+
+
+def test_initialize_takes_the_optimizer_of_the_config(own_folder):
+    nlp = spacy.load(own_folder)
+    assert isinstance(nlp.initialize(lambda: make_examples(nlp)), AdamW)
+
+
+def test_a_schedule_that_begins_at_zero_is_warned_of_and_teaches_when_advanced(own_folder, caplog):
+    nlp = spacy.load(own_folder)
+    optimizer = nlp.resume_training()
+    assert "step_schedules" in caplog.text
+    losses = []
+    for _ in range(20):
+        losses.append(nlp.update(make_examples(nlp, OTHERS), sgd=optimizer)["hgn_ner"])
+        optimizer.step_schedules()
+    assert losses[-1] < losses[0] / 4
+
+
+def test_a_constant_learning_rate_is_not_warned_of(nlp, caplog):
+    nlp.resume_training()
+    assert not caplog.records
+
+
+def test_a_pipelines_own_way_to_make_an_optimizer_is_kept():
+    class Own(English):
+        def create_optimizer(self):
+            return Adam(0.5)
+
+    nlp = Own()
+    nlp.add_pipe("hgn_ner")
+    assert nlp.resume_training().learn_rate == 0.5

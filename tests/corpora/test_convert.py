@@ -245,13 +245,3 @@ def test_command_of_spacy(write, out):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(load(out)) == 2
-
-
-def test_importing_the_command_stays_light():
-    code = (
-        "import sys; import spacy.cli; before = set(sys.modules); import spacy_hgn.cli.convert; "
-        "print(sorted(m for m in set(sys.modules) - before if m in "
-        "('torch', 'transformers', 'spacy_transformers', 'spacy_hgn.layers')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -1,27 +1,17 @@
 """Heroes of tiny checkpoints, built once a run."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import spacy
-import torch
 from spacy.language import Language
 from spacy_transformers.span_getters import get_doc_spans
 from tiny_heroes import BUILDERS, MAX_PIECES, build_t5, keep_tokenizer_json_alone
 
 from spacy_hgn.architectures import build_transformer_model
 from spacy_hgn.layers.hero import Hero
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Threads gain nothing on matrices as small as these, and wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

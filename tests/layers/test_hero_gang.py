@@ -11,7 +11,7 @@ from thinc.api import Adam, Model
 from spacy_hgn.architectures import build_hero_gang_tok2vec
 from spacy_hgn.layers import hero_gang as hero_gang_file
 from spacy_hgn.layers.hero_gang import hero_gang, member_weights
-from spacy_hgn.layers.seal import seal, unseal
+from spacy_hgn.seal import seal, unseal
 
 from . import oracle
 from .oracle import FUSIONS, RECURRENCES

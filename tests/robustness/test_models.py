@@ -13,7 +13,7 @@ from spacy.language import Language
 
 from spacy_hgn.cfg import cfg_from_bytes, cfg_to_bytes
 from spacy_hgn.layers.hero_files import hero_from_bytes
-from spacy_hgn.layers.seal import MAGIC, NAME
+from spacy_hgn.seal import MAGIC, NAME
 
 from .hard_bytes import damaged_bit_or_end
 from .helpers import hero_message, make_pipeline

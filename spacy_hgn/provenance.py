@@ -1,4 +1,4 @@
-"""Where a result comes from: releases, revision, machine."""
+"""Where a figure comes from: releases, revision, machine."""
 
 import platform
 import shutil
@@ -11,7 +11,7 @@ PACKAGES = (
     "spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "tokenizers", "torch",
     "numpy",
 )  # fmt: skip
-CODE = Path(__file__).parent.parent
+CODE = Path(__file__).parent
 
 
 def describe_software() -> dict[str, str]:
@@ -32,7 +32,15 @@ def describe_machine(gpu_id: int) -> dict[str, Any]:
     import torch
 
     device = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else "cpu"
-    return {"device": device, "processor": _processor()}
+    return {"device": device, "processor": processor()}
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _git(*words: str) -> str | None:
@@ -40,10 +48,3 @@ def _git(*words: str) -> str | None:
         return None
     done = subprocess.run(["git", *words], cwd=CODE, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
