@@ -1,10 +1,11 @@
 """How fast is ``spacy hgn annotate`` beside plain ``nlp.pipe``, and what memory do workers take?
 
-    python benchmarks/annotate.py
+    python benchmarks/annotate.py [--texts 10000]
 
 On two cores: ``nlp.pipe(n_process=2)``, the default engine with two threads, and two actors of
 Ray. Each reads the same JSONL in a process of its own, twice: a quarter and all of it. Words a
-second are of the difference; the rest is the start (imports, the pipeline, Ray).
+second are of the difference; the rest is the start (imports, the pipeline, Ray). Results are
+written after each candidate.
 """
 
 import argparse
@@ -16,12 +17,15 @@ import tempfile
 import time
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from common import hgn_pipeline, spacy_examples, wnut17, write_results
 
 BATCH = 128
-TIMES = 8
-"""How often the texts of WNUT 2017's train are read."""
+SHARD = 250
+"""Documents; so few that two actors end at about the same time."""
+TEXTS = 10_000
+"""Those of WNUT 2017's train, again and again."""
 
 PIPE = """
 import json, sys, spacy, torch
@@ -38,16 +42,18 @@ with open(sys.argv[3], "w", encoding="utf8") as out:
 ANNOTATE = [sys.executable, "-m", "spacy", "hgn", "annotate"]
 
 
-def main(times: int) -> None:
+def main(size: int) -> None:
     """Measure all candidates on a quarter and on all texts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = prepare(folder, times)
-        results = {name: measure(name, folder, words) for name in ("pipe", "here", "ray")}
-    write_results("annotate", {"batch size": BATCH, "words": words["all"], **results})
+        words = prepare(folder, size)
+        results: dict[str, Any] = {"batch size": BATCH, "words": words["all"]}
+        for candidate in ("pipe", "here", "ray"):
+            results[candidate] = measure(candidate, folder, words)
+            write_results("annotate", results)
 
 
-def prepare(folder: Path, times: int) -> dict[str, int]:
+def prepare(folder: Path, size: int) -> dict[str, int]:
     """Write a pipeline and the texts; how many words there are, by file."""
     docs = wnut17("wnut17train.conll")
     nlp = hgn_pipeline("auto")
@@ -57,11 +63,11 @@ def prepare(folder: Path, times: int) -> dict[str, int]:
     words = {}
     texts = [" ".join(token.text for token in doc) for doc in docs]
     lengths = [len(nlp.make_doc(text)) for text in texts]
-    for name, size in (("quarter", len(texts) * times // 4), ("all", len(texts) * times)):
+    for name, number in (("quarter", size // 4), ("all", size)):
         with (folder / f"{name}.jsonl").open("w", encoding="utf8") as file:
-            for i, text in enumerate(islice(cycle(texts), size)):
+            for i, text in enumerate(islice(cycle(texts), number)):
                 file.write(json.dumps({"id": str(i), "text": text}) + "\n")
-        words[name] = sum(islice(cycle(lengths), size))
+        words[name] = sum(islice(cycle(lengths), number))
     return words
 
 
@@ -85,7 +91,8 @@ def command_of(candidate: str, folder: Path, size: str) -> tuple[list[str], int]
     """The command of a candidate, and how many threads it computes with."""
     pipeline, texts = str(folder / "pipeline"), str(folder / f"{size}.jsonl")
     output = str(folder / f"{candidate}-{size}")
-    arguments = [pipeline, texts, output, "--batch-size", str(BATCH), "--shard-size", "1000"]
+    arguments = [pipeline, texts, output, "--batch-size", str(BATCH)]
+    arguments += ["--shard-size", str(SHARD)]
     if candidate == "pipe":
         return [sys.executable, "-c", PIPE, pipeline, texts, output, str(BATCH)], 1
     if candidate == "here":
@@ -135,5 +142,5 @@ def processes_below(root: int) -> list[tuple[int, str, float]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=TIMES)
-    main(parser.parse_args().times)
+    parser.add_argument("--texts", type=int, default=TEXTS)
+    main(parser.parse_args().texts)

@@ -1,10 +1,11 @@
 """How much faster do two processes train than one, and where does the rest go?
 
-    python benchmarks/distributed.py [--steps 60] [--rounds 3] [--precision auto]
+    python benchmarks/distributed.py [--steps 40] [--rounds 3] [--minutes 10] [--precision auto]
 
 hgn_ner over MiniLM, WNUT 2017's training part, one thread a process: one process with batches of 32
 against two ranks under ``torchrun`` with batches of 16 each, in turns. A third candidate, two
 processes that know nothing of each other, shows what two busy cores cost each other anyway.
+No round begins that would end after so many minutes; results are written after each candidate.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,23 @@ def main() -> None:
             "2 processes, each its own": lambda i: start(configs[1], 1, [i, i + 1]),
         }
         found: dict[str, list[list[dict[str, float]]]] = defaultdict(list)
-        for i in range(arguments.rounds):
+        for i in rounds_in_time(arguments.rounds, arguments.minutes):
             for name, run in candidates.items():
                 found[name].append(run(10 * i))
                 print(name, json.dumps(found[name][-1]), flush=True)
-    write_results("distributed", results(found, vars(arguments)))
+                write_results("distributed", results(found, vars(arguments)))
+
+
+def rounds_in_time(rounds: int, minutes: float) -> Iterator[int]:
+    """Count rounds: the first, then those that end in time if they take as long as others did."""
+    end = time.monotonic() + 60 * minutes
+    longest = 0.0
+    for i in range(rounds):
+        start = time.monotonic()
+        if i and start + longest > end:
+            return
+        yield i
+        longest = max(longest, time.monotonic() - start)
 
 
 def write_config(folder: Path, ranks: int, arguments: argparse.Namespace) -> Path:
@@ -174,9 +187,11 @@ def results(
     found: dict[str, list[list[dict[str, float]]]], settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Medians over the rounds: words a second of all ranks, milliseconds of a mean rank."""
-    table: dict[str, Any] = {"settings": {k: settings[k] for k in ("steps", "rounds", "precision")}}
+    chosen = {"steps": settings["steps"], "precision": settings["precision"]}
+    table: dict[str, Any] = {"settings": chosen}
     for name, rounds in found.items():
-        table[name] = {"words a second": _median([_sum(r, "words a second") for r in rounds])}
+        speeds = [_sum(r, "words a second") for r in rounds]
+        table[name] = {"rounds": len(rounds), "words a second": _median(speeds)}
         for part in rounds[0][0]:
             if part != "words a second":
                 table[name][part] = _median([_sum(r, part) / len(r) for r in rounds])
@@ -196,8 +211,9 @@ def _median(values: list[float]) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--result", help=argparse.SUPPRESS)

@@ -9,7 +9,7 @@ from thinc.api import Optimizer
 from thinc.types import FloatsXd, Generator
 from torch import Tensor, nn
 
-from .distributed.ranks import world_size
+from .distributed.ranks import require_together
 
 FloatOrSchedule = float | list[float] | Generator
 
@@ -70,7 +70,7 @@ class AdamW(Optimizer):
         modules: each with its part, "hero" or another, which decides the learning rate.
         Raises ValueError in one of several processes whose gradients aren't brought together.
         """
-        self._check_ranks()
+        require_together(self.over_ranks)
         for part, module in modules:
             self._add(part, module)
         parameters = [p for _, module in modules for p in module.parameters()]
@@ -87,7 +87,7 @@ class AdamW(Optimizer):
         self, key: Any, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> Any:
         """Update one array by Thinc's Adam. Arrays under a ``HeroKey`` take the Hero's rate."""
-        self._check_ranks()
+        require_together(self.over_ranks)
         if isinstance(key, HeroKey) and self.learn_rate:
             lr_scale *= self._rate_of("hero") / self.learn_rate
         return super().__call__(key, weights, gradient, lr_scale=lr_scale)
@@ -106,14 +106,6 @@ class AdamW(Optimizer):
             if moments[name] and self._torch is not None:
                 remembered = {k: v.to(weight.device, copy=True) for k, v in moments[name].items()}
                 self._torch.state[weight] = remembered
-
-    def _check_ranks(self) -> None:
-        if not self.over_ranks and (size := world_size()) > 1:
-            raise ValueError(
-                f"torchrun started {size} processes, but their gradients aren't brought together, "
-                "so that each would train a pipeline of its own. Set training.logger to "
-                "spacy-hgn.Distributed.v1, or start a single process."
-            )
 
     def _rate_of(self, part: str) -> float:
         if part == "hero" and self.hero_learn_rate is not None:

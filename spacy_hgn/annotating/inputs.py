@@ -1,6 +1,7 @@
 """Which files are to be annotated, and in which format each is."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,23 +30,42 @@ def find_inputs(patterns: Sequence[str], output: Path, format: str = "auto") -> 
     """The files that paths, folders and globs name, each once, in the order given.
 
     Below a folder these are all files with a known suffix, or, if the format is given, all
-    files; hidden ones are left out. A file with an unknown suffix is text.
+    files; hidden ones are left out. What lies in the output is never found by a glob.
 
-    Raises AnnotatingError if there is none, or the output would be among the inputs.
+    Raises AnnotatingError if there is none, if a suffix doesn't tell the format, or if the output
+    would be among the inputs.
     """
     found: dict[Path, InputFile] = {}
     for pattern in patterns:
-        paths = list(_expand(pattern, format))
+        paths = [path for path in _expand(pattern, format) if not _is_below(output, path)]
         if not paths:
-            raise AnnotatingError(f"{pattern}: expected a file, a folder with files or a glob")
+            raise AnnotatingError(
+                f"{pattern}: expected a file, a folder with files or a glob, outside of {output}"
+            )
         for path in paths:
-            kind = SUFFIXES.get(path.suffix, "text") if format == "auto" else format
-            found.setdefault(path.resolve(), InputFile(path.as_posix(), path.resolve(), kind))
+            kind = _format_of(path) if format == "auto" else format
+            found.setdefault(path.resolve(), InputFile(_printable(path), path.resolve(), kind))
         if Path(pattern).is_dir() and output.resolve().is_relative_to(Path(pattern).resolve()):
             raise AnnotatingError(
                 f"{output}: expected an output folder outside of the inputs, got one in {pattern}"
             )
     return list(found.values())
+
+
+def _format_of(path: Path) -> str:
+    if path.suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise AnnotatingError(f"{path}: expected {known}; or say what it is with --format")
+    return SUFFIXES[path.suffix]
+
+
+def _printable(path: Path) -> str:
+    """The path as a text that any file can hold, also where its bytes aren't UTF-8."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _is_below(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _expand(pattern: str, format: str) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from spacy.util import get_package_path, is_package
 
 from .errors import AnnotatingError
@@ -17,6 +18,7 @@ from .whole_files import UNFINISHED, write_whole
 
 MANIFEST = "manifest.json"
 PLAN = "plan.jsonl"
+LOCK = "plan.lock"
 VERSION = 1
 
 
@@ -25,16 +27,33 @@ def plan_run(
 ) -> list[Shard]:
     """The shards of a run: those that its output folder was begun with, or new ones.
 
-    report: is told of each file that has been read.
+    Of several processes that begin at once, one plans and the others wait for it: the jobs of an
+    array read the inputs once, and can't mix two plans. The system takes the lock from a process
+    that dies. report: is told of each file that has been read.
 
     Raises AnnotatingError with what differs if the folder holds something else.
     """
     output = settings.output
     if (output / MANIFEST).exists():
         return _go_on(settings, files)
+    described = {"version": VERSION, **_describe(settings)}
     if output.exists() and not _is_begun(output):
         raise AnnotatingError(f"{output}: expected a new or empty folder, or one of this command")
-    described = {"version": VERSION, **_describe(settings)}
+    (output / UNFINISHED).mkdir(parents=True, exist_ok=True)
+    with FileLock(output / UNFINISHED / LOCK):
+        if (output / MANIFEST).exists():
+            return _go_on(settings, files)
+        return _begin(settings, described, files, report)
+
+
+def _begin(
+    settings: Settings,
+    described: dict[str, Any],
+    files: Sequence[InputFile],
+    report: Callable[[InputFile], None],
+) -> list[Shard]:
+    """Plan a run, and note what it is."""
+    output = settings.output
     surveys = []
     for file, found in zip(files, survey_all(files, settings.unit, settings.shard_size)):
         surveys.append(found)
@@ -129,5 +148,8 @@ def _is_unchanged(path: Path, before: dict[str, Any]) -> bool:
 
 
 def _is_begun(output: Path) -> bool:
-    """Whether the folder is empty, or a run was killed in it before it was planned."""
-    return output.is_dir() and all(path.name in (PLAN, UNFINISHED) for path in output.iterdir())
+    """Whether the folder is empty, or a run has begun in it, perhaps at this moment."""
+    if not output.is_dir():
+        return False
+    names = {path.name for path in output.iterdir()}
+    return names <= {PLAN, UNFINISHED} or (output / MANIFEST).exists()

@@ -5,12 +5,14 @@ from typing import TypeAlias
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import minibatch
 
 from .documents import Document, Failure, Read
 from .errors import AnnotatingError
 
 Annotated: TypeAlias = tuple[Document, Doc] | Failure
+
+CHARACTERS = 1 << 20
+"""In a batch, unless a document alone has more: bounds the memory where documents are long."""
 
 
 def annotate(nlp: Language, reads: Iterable[Read], batch_size: int) -> Iterator[Annotated]:
@@ -20,8 +22,26 @@ def annotate(nlp: Language, reads: Iterable[Read], batch_size: int) -> Iterator[
 
     Raises AnnotatingError where it is the device that fails.
     """
-    for batch in minibatch(reads, batch_size):
+    for batch in _batches(reads, batch_size):
         yield from _annotate_batch(nlp, batch)
+
+
+def _batches(reads: Iterable[Read], limit: int) -> Iterator[list[Read]]:
+    batch: list[Read] = []
+    characters = 0
+    for read in reads:
+        size = 0 if isinstance(read, Failure) else len(_text_of(read))
+        if batch and (len(batch) == limit or characters + size > CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(read)
+        characters += size
+    if batch:
+        yield batch
+
+
+def _text_of(document: Document) -> str:
+    return document.content.text if isinstance(document.content, Doc) else document.content
 
 
 def _annotate_batch(nlp: Language, batch: Sequence[Read]) -> Iterator[Annotated]:

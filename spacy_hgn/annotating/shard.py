@@ -14,7 +14,7 @@ from .pipe import annotate
 from .plan import Shard
 from .reading import read_shard
 from .settings import Settings
-from .whole_files import clear_unfinished, write_whole
+from .whole_files import write_whole
 
 DONE, FAILED = "done", "failed"
 
@@ -68,7 +68,6 @@ def annotate_shard(
     names = [f"{folder}/{shard.name}{suffix}" for folder, suffix in FILES[settings.to]]
     receipt.files = {name: (output / name).stat().st_size for name in names}
     write_whole(_receipt_path(shard, output), output, json.dumps(asdict(receipt)).encode())
-    clear_unfinished(output, shard.name)
     return receipt
 
 

@@ -43,12 +43,6 @@ def write_whole(path: Path, root: Path, data: bytes) -> None:
         file.write(data)
 
 
-def clear_unfinished(root: Path, stem: str) -> None:
-    """Remove what processes that were killed had begun to write under a name."""
-    for path in (root / UNFINISHED).glob(f"{stem}-*"):
-        path.unlink(missing_ok=True)
-
-
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":  # only there can a folder be opened
         return

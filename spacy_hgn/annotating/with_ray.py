@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import pickle
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ from .settings import Settings
 from .shard import Progress, Receipt, annotate_shard
 
 SHARD, RECEIPT = "shard", "receipt"
+
+RETRIES = 3
+"""Of a shard whose actor dies: one that kills each of them ends the run, and not the cluster."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +68,45 @@ def require_ray() -> None:
         )
 
 
+def start(address: str) -> None:
+    """Start Ray, or join the cluster at an address. Raises AnnotatingError where that fails."""
+    import ray
+
+    _require_answer(address)
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
+    except Exception as error:  # Ray's have nothing in common
+        raise AnnotatingError(f"Ray doesn't start at {address}: {error}") from error
+
+
+def _require_answer(address: str) -> None:
+    """Raise AnnotatingError where nothing listens at HOST:PORT; Ray would try for many minutes.
+
+    Other addresses, as "auto", are left to Ray.
+    """
+    host, _, port = address.rpartition(":")
+    if not (port.isdecimal() and host and "/" not in host):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise AnnotatingError(
+            f"{address}: expected a Ray cluster, none answers ({error})"
+        ) from error
+
+
 def annotate_with_ray(
     shards: Sequence[Shard], settings: Settings, cluster: Cluster, progress: Progress
 ) -> Iterator[Receipt]:
     """Do shards on a cluster whose machines see the same files under the same names.
 
-    Raises AnnotatingError with the actor's error if a shard can't be done.
+    Raises AnnotatingError with the actor's error if a shard can't be done, where actors die
+    of it again and again, and if there is no cluster at the address.
     """
     import ray
     from ray.data import ActorPoolStrategy, DataContext, from_items
 
-    ray.init(cluster.address, log_to_driver=False, logging_level=logging.WARNING)
+    start(cluster.address)
     try:
         context = DataContext.get_current()
         context.enable_progress_bars = False  # there is one already
@@ -88,6 +120,7 @@ def annotate_with_ray(
             compute=ActorPoolStrategy(size=min(_count_workers(cluster), len(shards))),
             num_cpus=cluster.cpus,
             num_gpus=cluster.gpus,
+            max_task_retries=RETRIES,
         )
         for row in rows.iter_rows():
             receipt = Receipt(**json.loads(row[RECEIPT]))

@@ -30,4 +30,18 @@ def when_optimizer_comes(component: Any, call: Callable[[Optimizer], None]) -> N
         call(sgd)
         finish_update(sgd)
 
-    component.finish_update = finish_update_once
+    replace_finish_update(component, finish_update_once)
+
+
+def replace_finish_update(component: Any, function: Callable[[Optimizer], None]) -> None:
+    """Have the function answer in the place of the component's method.
+
+    Raises ValueError for spaCy's parser and ner, which are compiled and take no function.
+    """
+    if not hasattr(component, "__dict__"):
+        raise ValueError(
+            f"nlp.pipeline: expected another trained component before {component.name}, which "
+            "can't be watched in training. Put one of yours before it, or the Transformer or "
+            "tok2vec that it listens to."
+        )
+    component.finish_update = function

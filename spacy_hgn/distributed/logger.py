@@ -44,13 +44,14 @@ def make_distributed_logger(
     ranks = join(backend, timeout)
     # spaCy makes a logger once to initialize and once to train. There it goes on to clear the
     # output folder: the first rank by itself, then the others, who find nothing to remove.
-    if next(_made) % 2 == 0 and not ranks.is_first:
+    takes_turns = next(_made) % 2 == 0
+    if takes_turns and not ranks.is_first:
         dist.barrier()
 
     def setup(
         nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
     ) -> tuple[LogStep, Callable[[], None]]:
-        if ranks.is_first:
+        if takes_turns and ranks.is_first:
             dist.barrier()
         check_config(nlp.config.interpolate())
         run = Run(nlp, ranks)

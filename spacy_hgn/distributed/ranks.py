@@ -61,6 +61,16 @@ def current_ranks() -> Ranks | None:
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
+def require_together(are_together: bool) -> None:
+    """Raise ValueError in one of several processes unless they train together."""
+    if (size := world_size()) > 1 and not are_together:
+        raise ValueError(
+            f"torchrun started {size} processes, but their gradients aren't brought together, "
+            "so that each would train a pipeline of its own. Set training.logger to "
+            "spacy-hgn.Distributed.v1, or start a single process."
+        )
+
+
 def join(backend: str | None, timeout: float) -> Ranks:
     """Wait for all processes that ``torchrun`` started, each on a GPU of its own if on any.
 

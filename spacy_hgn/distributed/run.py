@@ -12,7 +12,7 @@ from thinc.api import Optimizer, fix_random_seed
 
 from ..checkpoints.models import TrainedModels
 from ..checkpoints.random_states import RandomState, RandomStream
-from ..checkpoints.stand_ins import stand_in
+from ..checkpoints.stand_ins import replace_finish_update, stand_in
 from ..optimizer import AdamW
 from .gradients import GradientSum
 from .output import copy_whole, write_whole
@@ -24,7 +24,7 @@ from .sameness import (
     take_first_weights,
 )
 from .scores import for_the_loop, plain
-from .sharded_corpus import shard_for
+from .sharded_corpus import require_same_size, shard_for
 
 Info = dict[str, Any]
 """What spaCy's loop tells of a step with an evaluation."""
@@ -44,6 +44,7 @@ class Run:
         self.models = TrainedModels(nlp)
         self.score_weights = nlp.config["training"]["score_weights"]
         self.losses: Losses = {}
+        self.has_begun = False
         self.written = False
         require_own_gpu(self.models, ranks)
         require_same_models(self.models, ranks)
@@ -62,7 +63,7 @@ class Run:
             self.before_finish_update(sgd)
             finish_update(sgd)
 
-        first.finish_update = finish_updates
+        replace_finish_update(first, finish_updates)
 
     def update(self, examples: list[Example], *, losses: Losses, **settings: Any) -> Losses:
         self.losses = losses
@@ -70,7 +71,10 @@ class Run:
             return type(self.nlp).update(self.nlp, examples, losses=losses, **settings)
 
     def before_finish_update(self, optimizer: Optimizer) -> None:
-        """All gradients of the step are there. Raises ValueError for an optimizer of averages."""
+        """All gradients of the step are there.
+
+        Raises ValueError for an optimizer of averages, and for ranks that read different data.
+        """
         if optimizer.averages is not None:
             raise ValueError(
                 "training.optimizer.use_averages: expected false under torchrun, got true. Thinc's "
@@ -78,6 +82,9 @@ class Run:
             )
         if isinstance(optimizer, AdamW):
             optimizer.over_ranks = True
+        if not self.has_begun:
+            require_same_size(self.nlp, self.ranks)
+            self.has_begun = True
         self.sum_gradients()
 
     def evaluate(self, examples: Iterable[Example]) -> dict[str, Any]:

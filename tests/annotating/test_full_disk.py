@@ -25,7 +25,7 @@ def test_a_full_disk(room, to, ruler, tmp_path):
     assert done.exit_code == 1, done.output
     assert "File too large" in done.output
     assert "goes on from there" in done.output
-    names = files_in(output) if output.exists() else {}
+    names = files_in(output).keys() - {"unfinished/plan.lock"} if output.exists() else set()
     assert {name.partition("/")[0] for name in names} <= {"manifest.json", "plan.jsonl"}
     again = command(ruler, path, output, *options)
     assert again.exit_code == 0, again.output
@@ -50,7 +50,8 @@ def test_shards_that_were_done_are_whole(ruler, tmp_path, monkeypatch):
     before = files_in(tmp_path / "out")
     done = [name for name in before if name.startswith("done")]
     assert 0 < len(done) < 4
-    assert not [name for name in before if name.startswith("unfinished")]
+    unfinished = [name for name in before if name.startswith("unfinished")]
+    assert unfinished == ["unfinished/plan.lock"]
     assert annotate(ruler, [path], tmp_path / "out").before == len(done)
     after = files_in(tmp_path / "out")
     assert {name: after[name] for name in done} == {name: before[name] for name in done}

@@ -21,7 +21,7 @@ MOMENTS = [
     pytest.param(("whole_files._sync_folder", 7), 1, id="when the files of a shard are renamed"),
     pytest.param(("shard._write_failures", 3), 2, id="before the dead letters"),
     pytest.param(("shard.write_whole", 3), 2, id="before the receipt"),
-    pytest.param(("shard.clear_unfinished", 3), 3, id="after the receipt"),
+    pytest.param(("here.annotate_shard", 4), 3, id="after a receipt"),
     pytest.param(("run.summarize", 1), 7, id="after the last shard"),
 ]
 
@@ -75,7 +75,7 @@ def test_killed_again_and_again(corpus, ruler, tmp_path):
         ("shard.write_whole", 2),
         ("pipe._annotate_batch", 5),
         ("whole_files._sync_folder", 5),
-        ("shard.clear_unfinished", 1),
+        ("here.annotate_shard", 2),
     ]:
         assert annotate_in_a_process(moment, ruler, [corpus], output) == -signal.SIGKILL
     summary = annotate(ruler, [corpus], output)

@@ -1,22 +1,28 @@
 """What is written is what ``nlp.pipe`` finds, in the order of the documents."""
 
 import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.tokens import DocBin
 
+from spacy_hgn.annotating import manifest, pipe
+from spacy_hgn.annotating.errors import AnnotatingError
 from spacy_hgn.annotating.here import annotate_here
 from spacy_hgn.annotating.inputs import find_inputs
 from spacy_hgn.annotating.manifest import plan_run
-from spacy_hgn.annotating.run import run
+from spacy_hgn.annotating.run import Summary, run
 from spacy_hgn.annotating.settings import Settings
 
 from .helpers import (
     annotate,
     docs_in,
     documents_in,
-    files_in,
     ids_of,
     make_texts,
     rows_of,
@@ -127,4 +133,80 @@ def test_several_runs_share_the_shards(ruler, tmp_path):
     parts = [run(settings, files, part=(k, 3)) for k in range(3)]
     assert [part.of for part in parts] == [3, 2, 2]
     assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
-    assert not [name for name in files_in(tmp_path / "out") if name.startswith("unfinished/")]
+
+
+def run_at_once(runs: Sequence[Callable[[], Summary]]) -> list[Summary | AnnotatingError]:
+    """Runs that begin together; what they return or raise."""
+
+    def caught(run: Callable[[], Summary]) -> Summary | AnnotatingError:
+        try:
+            return run()
+        except AnnotatingError as error:
+            return error
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        return list(threads.map(caught, runs))
+
+
+@pytest.fixture
+def surveys(monkeypatch) -> list[int]:
+    """Grows with each plan; planning takes so long that other runs begin meanwhile."""
+    made: list[int] = []
+    survey_all = manifest.survey_all
+
+    def survey_slowly(files, unit, limit):
+        made.append(limit)
+        time.sleep(0.5)
+        return survey_all(files, unit, limit)
+
+    monkeypatch.setattr(manifest, "survey_all", survey_slowly)
+    return made
+
+
+def test_of_runs_that_begin_together_one_plans(surveys, ruler, tmp_path):
+    write_corpus(tmp_path / "corpus")
+    settings = Settings(str(ruler), tmp_path / "out", shard_size=8)
+    files = find_inputs([str(tmp_path / "corpus")], settings.output)
+    parts = run_at_once([partial(run, settings, files, part=(k, 3)) for k in range(3)])
+    assert [part.of for part in parts] == [3, 2, 2]
+    assert surveys == [8]
+    assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+    assert run(settings, files).before == 7
+
+
+def test_runs_that_begin_together_can_not_mix_their_shards(surveys, ruler, tmp_path):
+    write_corpus(tmp_path / "corpus")
+    sizes = [8, 5]
+    both = [Settings(str(ruler), tmp_path / "out", shard_size=size) for size in sizes]
+    files = find_inputs([str(tmp_path / "corpus")], both[0].output)
+    ends = run_at_once([partial(run, settings, files) for settings in both])
+    (refused,) = (str(end) for end in ends if isinstance(end, AnnotatingError))
+    assert "arguments.shard_size: begun with" in refused
+    assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+
+
+def test_batches_of_long_documents_are_short(ruler, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipe, "CHARACTERS", 100)
+    batches = []
+    annotate_batch = pipe._annotate_batch
+
+    def noting(nlp, batch):
+        batches.append([len(each.content) for each in batch])
+        return annotate_batch(nlp, batch)
+
+    monkeypatch.setattr(pipe, "_annotate_batch", noting)
+    lengths = [30, 30, 30, 30, 200, 99, 1, 1, 1, 1, 1]
+    path = write_lines(tmp_path / "a.txt", ["x" * length for length in lengths])
+    annotate(ruler, [path], tmp_path / "out", batch_size=4, shard_size=100)
+    assert batches == [[30, 30, 30], [30], [200], [99, 1], [1, 1, 1, 1]]
+
+
+def test_meta_of_docs_is_json(ruler, tmp_path):
+    nlp = spacy.blank("en")
+    docs = [nlp.make_doc(text) for text in make_texts(3)]
+    for doc, meta in zip(docs, [{"year": 2000}, [1, "Zürich"], None], strict=True):
+        doc.user_data["meta"] = meta
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "a.spacy")
+    annotate(ruler, [tmp_path / "a.spacy"], tmp_path / "out")
+    found = [row["meta"] for row in rows_of(tmp_path / "out", "documents")]
+    assert found == ['{"year": 2000}', '[1, "Zürich"]', None]

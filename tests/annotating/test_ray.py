@@ -1,12 +1,14 @@
 """Ray does the same as this process, and goes on as it does."""
 
 import os
+import pickle
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
-from spacy_hgn.annotating.with_ray import Annotator
+from spacy_hgn.annotating.with_ray import SHARD, Annotator
 
 from .helpers import (
     CODE,
@@ -48,6 +50,7 @@ def test_the_same_as_here_though_an_actor_dies(ruler, tmp_path, monkeypatch):
     annotate(ruler, [Path("corpus")], tmp_path / "whole")
     assert command(ruler, "corpus", "out", *OPTIONS, "--part", "0/3").exit_code == 0
     before = files_in(tmp_path / "out")
+    del before["unfinished/plan.lock"]
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # where Dying is
     monkeypatch.setattr("spacy_hgn.annotating.with_ray.Annotator", Dying)
     done = command(ruler, "corpus", "out", *OPTIONS, "--ray", "--workers", 1)
@@ -59,6 +62,46 @@ def test_the_same_as_here_though_an_actor_dies(ruler, tmp_path, monkeypatch):
     assert after.keys() == whole.keys()
     for name in whole.keys() - {"summary.json"}:
         assert after[name][1] == whole[name][1], name
+
+
+class Dead(Annotator):
+    """Dies of each shard but the first, as of a text for which there is never enough memory."""
+
+    def __call__(self, batch):
+        if pickle.loads(batch[SHARD][0]).number > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(batch)
+
+
+def test_a_shard_that_kills_its_actor_each_time_ends_the_run(ruler, tmp_path, monkeypatch):
+    path = write_lines(tmp_path / "a.txt", make_texts(10))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # where Dead is
+    monkeypatch.setattr("spacy_hgn.annotating.with_ray.Annotator", Dead)
+    done = command(ruler, path, tmp_path / "out", *OPTIONS, "--ray", "--workers", 1)
+    assert done.exit_code == 1, done.output
+    assert "Ray: " in done.output
+    assert documents_in(tmp_path / "out") == [f"{path}:{i}" for i in range(1, 9)]
+
+
+def test_an_address_at_which_nothing_listens(ruler, tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    path = write_lines(tmp_path / "a.txt", ["Maria"])
+    done = command(ruler, path, tmp_path / "out", "--ray-address", address)
+    assert done.exit_code == 1
+    assert f"{address}: expected a Ray cluster, none answers" in done.output
+
+
+def test_ray_that_does_not_start(ruler, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise Exception("The current node timed out during startup.")  # as Ray does
+
+    monkeypatch.setattr("ray.init", fail)
+    path = write_lines(tmp_path / "a.txt", ["Maria"])
+    done = command(ruler, path, tmp_path / "out", "--ray")
+    assert done.exit_code == 1
+    assert "Ray doesn't start at local: The current node timed out" in done.output
 
 
 def test_failures_on_ray(exploding, tmp_path):

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 import spacy
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacy_hgn.annotating import survey as survey_module
@@ -72,6 +74,7 @@ def test_lines_end_as_they_do_everywhere(tmp_path):
         ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(
     lines=st.lists(st.binary(max_size=8).map(lambda data: data.replace(b"\n", b"")), max_size=30),
     ends=st.booleans(),
@@ -127,6 +130,22 @@ def test_a_shard_may_be_many_small_files(tmp_path):
     paths = [write_lines(tmp_path / f"{i}.txt", [f"Text {i}"]) for i in range(10)]
     surveys = [survey(InputFile(p.name, p, "text"), "line", 4) for p in paths]
     assert [len(shard) for shard in group(surveys, 4)] == [4, 4, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_a_file_whose_name_is_no_unicode_has_ids_that_are(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("Maria")
+    assert pairs(read(folder)) == [(rf"{folder.as_posix()}/caf\xe9.txt:1", "Maria")]
+
+
+def test_globs_do_not_find_the_output(tmp_path):
+    write_lines(tmp_path / "a.txt", ["Maria"])
+    (tmp_path / "out").mkdir()
+    write_lines(tmp_path / "out" / "b.txt", ["Maria"])
+    found = find_inputs([str(tmp_path / "**" / "*.txt")], tmp_path / "out")
+    assert [file.path.name for file in found] == ["a.txt"]
 
 
 def test_files_folders_and_globs_give_each_file_once(tmp_path):

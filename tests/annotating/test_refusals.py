@@ -85,6 +85,14 @@ def test_folders_of_others(path, ruler, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_suffix_that_does_not_tell_the_format(ruler, tmp_path):
+    path = write_lines(tmp_path / "a.json", ['{"text": "Maria"}'])
+    message = fails(ruler, path, tmp_path / "out")
+    assert "expected .txt, .jsonl, .ndjson, .parquet, .spacy; or say what it is" in message
+    done = command(ruler, path, tmp_path / "out", "--format", "jsonl")
+    assert done.exit_code == 0, done.output
+
+
 def test_a_file_that_changes_while_it_is_read(path, ruler, tmp_path, monkeypatch):
     from spacy_hgn.annotating import run
 

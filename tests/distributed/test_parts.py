@@ -1,14 +1,19 @@
 """Shares, batches, gradients, random numbers and scores, each by itself."""
 
+import multiprocessing
+import os
 import random
+import signal
+import sys
+from pathlib import Path
 
 import numpy
 import pytest
 import spacy
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from thinc.api import Linear
+from thinc.api import Linear, PyTorchGradScaler
 
 from spacy_hgn.checkpoints.models import TrainedModels
 from spacy_hgn.distributed.equal_batches import make_equal_batches
@@ -20,10 +25,12 @@ from spacy_hgn.distributed.sameness import require_same_weights, take_first_weig
 from spacy_hgn.distributed.scores import Score, for_the_loop, plain
 from spacy_hgn.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
 from spacy_hgn.layers.hero_gang import hero_gang
+from spacy_hgn.optimizer import AdamW
 
 from .helpers import in_group
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.integers(0, 30), st.integers(1, 8))
 def test_shares_are_of_one_size_and_leave_nothing_out(count, size):
     shares = [list(share(range(count), rank, size)) for rank in range(size)]
@@ -42,6 +49,22 @@ def test_a_pipeline_that_is_not_trained_sees_the_whole_corpus():
     assert list(read(nlp)) == [0, 1, 2, 3, 4, 5]
 
 
+def test_development_data_are_read_as_a_whole_though_they_are_asked_for_before():
+    nlp = spacy.blank("en")
+    read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
+    shard_for(nlp, Ranks(1, 2))
+    asked_for = read(nlp)
+    shard_for(nlp, None)
+    assert list(asked_for) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_process_that_trains_alone_reads_nothing_where_there_are_several(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
+    with pytest.raises(ValueError, match=r"training\.logger to spacy-hgn\.Distributed\.v1"):
+        list(read(spacy.blank("en")))
+
+
 def batch_unequally(ranks: Ranks) -> list[list[int]]:
     batch = make_equal_batches(lambda items: ([each] for each in items))  # type: ignore[arg-type]
     return list(batch(range(3 + 2 * ranks.rank)))  # type: ignore[arg-type]
@@ -49,6 +72,20 @@ def batch_unequally(ranks: Ranks) -> list[list[int]]:
 
 def test_batches_end_on_all_ranks_where_one_has_no_more(tmp_path):
     assert in_group(batch_unequally, 2, tmp_path) == [[[0], [1], [2]]] * 2
+
+
+def batch_nothing(ranks: Ranks) -> str:
+    """The second rank's Examples are all too long."""
+    batch = make_equal_batches(lambda items: ([each] for each in items if each))  # type: ignore[arg-type, misc]
+    with pytest.raises(ValueError, match="at least one batch") as refused:
+        next(iter(batch([1 - ranks.rank])))  # type: ignore[list-item]
+    return str(refused.value)
+
+
+def test_a_rank_without_any_batch_ends_all_instead_of_epochs_without_end(tmp_path):
+    first, second = in_group(batch_nothing, 2, tmp_path)
+    assert "rank 0 has one, but another has none" in first
+    assert "rank 1 has none" in second
 
 
 def sum_some_gradients(ranks: Ranks) -> dict:
@@ -75,6 +112,33 @@ def sum_some_gradients(ranks: Ranks) -> dict:
         "thinc, none": linear.has_grad("W"),
         "overflow": gang.shims[0]._grad_scaler.found_inf,
     }
+
+
+def overflow_on_one(ranks: Ranks) -> dict:
+    """A step that all can take, and one where the second rank's gradients overflowed."""
+    nlp = spacy.blank("en")
+    gang = hero_gang([1], "lstm", "dot")
+    gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
+    nlp.add_pipe("hgn_ner").model = gang  # type: ignore[attr-defined]
+    sum_gradients = GradientSum(TrainedModels(nlp), ranks.device)
+    optimizer = AdamW(0.1)
+    optimizer.over_ranks = True
+    scaler = gang.shims[0]._grad_scaler = PyTorchGradScaler(enabled=True, init_scale=1024.0)
+    _, weight = parameters(gang)[0]
+    moved = []
+    for overflows in (False, ranks.rank == 1):
+        weight.grad = torch.full_like(weight, float("inf") if overflows else 1.0)
+        scaler._found_inf = overflows
+        before = weight.detach().clone()
+        sum_gradients()
+        gang.finish_update(optimizer)
+        moved.append(not torch.equal(weight, before))
+    return {"moved": moved, "scale": scaler._scale.item(), "overflow": scaler.found_inf}
+
+
+def test_all_ranks_skip_the_step_in_which_one_overflows(tmp_path):
+    expected = {"moved": [True, False], "scale": 512.0, "overflow": False}
+    assert in_group(overflow_on_one, 2, tmp_path) == [expected, expected]
 
 
 def parameters(layer) -> list[tuple[str, torch.nn.Parameter]]:
@@ -161,3 +225,27 @@ def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path):
     assert (folder / "a").read_text() == "old"
     write_whole(folder, lambda path: (path.mkdir(), (path / "b").write_text("new")))
     assert [path.name for path in tmp_path.rglob("*")] == ["model-last", "b"]
+
+
+def write_and_die(folder: Path) -> None:
+    def write(path: Path) -> None:
+        path.mkdir()
+        (path / "a").write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    write_whole(folder, write)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_process_that_is_killed_while_it_writes_leaves_the_old_folder(tmp_path):
+    folder = tmp_path / "model-last"
+    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
+    process = multiprocessing.get_context("forkserver").Process(
+        target=write_and_die, args=(folder,)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert (folder / "a").read_text() == "old"
+    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("new")))
+    assert [path.name for path in tmp_path.rglob("*")] == ["model-last", "a"]

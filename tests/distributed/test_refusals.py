@@ -51,6 +51,29 @@ def test_a_rank_that_fails_ends_the_others(tiny_bert, folder):
     assert "use_averages" in second.error
 
 
+def test_other_data(tiny_bert, folder):
+    """They would have other numbers of batches, and wait for each other at the end."""
+    write_corpus(folder / "other.spacy", 7)
+    own = ranks_config(tiny_bert)
+    other = ranks_config(tiny_bert, **{"paths.train": "other.spacy"})
+    labels = {"tagger": {"labels": ["X", "."]}, "hgn_ner": {"labels": ["GPE", "PERSON"]}}
+    for config in (own, other):
+        config["initialize"]["components"] = labels
+    outcomes = train([own, other], folder)
+    assert all(each.code for each in outcomes), outcomes
+    for each in outcomes:
+        assert "yields the same on all ranks, got Examples: 11 on rank 0, 7 on rank 1" in each.error
+
+
+def test_a_component_that_can_not_be_watched(folder):
+    config = ranks_config("none", **{"nlp.pipeline": ["ner"]})
+    del config["components"]["transformer"], config["components"]["doc_cleaner"]
+    del config["components"]["tagger"], config["components"]["hgn_ner"]
+    config["components"]["ner"] = {"factory": "ner"}
+    for error in refused_in_training(config, folder):
+        assert "expected another trained component before ner" in error
+
+
 def refused_in_training(config: Config, folder) -> list[str]:
     outcomes = train([config, config], folder)
     assert all(each.code for each in outcomes), outcomes
