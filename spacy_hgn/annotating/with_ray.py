@@ -1,7 +1,7 @@
 """The same through Ray Data: actors, each with a pipeline, take the shards that aren't done.
 
-Ray schedules, starts actors again that die, and gives their shard to another; since a shard is
-done whole or not at all, and once, no more is needed here.
+Ray schedules, starts actors again that die, and gives their shard to another. Since a shard is
+done whole or not at all, and once, one thing alone is added: an end, if all actors die of a shard.
 """
 
 import json
@@ -14,17 +14,19 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from .errors import AnnotatingError
 from .here import load_pipeline
 from .plan import Shard
 from .settings import Settings
 from .shard import Progress, Receipt, annotate_shard
+from .whole_files import UNFINISHED
 
 SHARD, RECEIPT = "shard", "receipt"
 
-RETRIES = 3
-"""Of a shard whose actor dies: one that kills each of them ends the run, and not the cluster."""
+DEATHS = 3
+"""Of actors over one shard, in a run: more aren't given to it. Ray alone would do so for ever."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,40 @@ class Cluster:
 class Annotator:
     """An actor: loads the pipeline once, and does a shard a row."""
 
-    def __init__(self, settings: Settings, use_gpu: bool) -> None:
+    def __init__(self, settings: Settings, use_gpu: bool, run: str) -> None:
+        """run: a name for this run of the command."""
         from thinc.api import require_gpu
 
         if use_gpu:
             require_gpu(0)  # of those that Ray lets the actor see
         self.settings = settings
+        self.run = run
         self.nlp = load_pipeline(settings)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """Do the shards of a batch; their receipts."""
-        shards = map(pickle.loads, batch[SHARD])
-        receipts = [annotate_shard(self.nlp, shard, self.settings) for shard in shards]
+        receipts = [self.try_shard(pickle.loads(shard)) for shard in batch[SHARD]]
         return {RECEIPT: [json.dumps(asdict(receipt)) for receipt in receipts]}
+
+    def try_shard(self, shard: Shard) -> Receipt:
+        """Do a shard. Raises AnnotatingError if actors have died of it too often."""
+        notes = self.settings.output / UNFINISHED
+        notes.mkdir(exist_ok=True)
+        name = f"{shard.name}-{self.run}"
+        if len(list(notes.glob(f"{name}-*"))) >= DEATHS:
+            first = shard.parts[0]
+            raise AnnotatingError(
+                f"{DEATHS} actors have died of shard {shard.name}, which begins at "
+                f"{first.file.name}:{first.piece.first}"
+            )
+        note = notes / f"{name}-{uuid4().hex}"
+        note.touch()
+        receipt = self.annotate(shard)
+        note.unlink(missing_ok=True)
+        return receipt
+
+    def annotate(self, shard: Shard) -> Receipt:
+        return annotate_shard(self.nlp, shard, self.settings)
 
 
 def require_ray() -> None:
@@ -115,12 +138,15 @@ def annotate_with_ray(
             [{SHARD: pickle.dumps(shard)} for shard in shards], override_num_blocks=len(shards)
         ).map_batches(
             Annotator,
-            fn_constructor_kwargs={"settings": _everywhere(settings), "use_gpu": cluster.gpus > 0},
+            fn_constructor_kwargs={
+                "settings": _everywhere(settings),
+                "use_gpu": cluster.gpus > 0,
+                "run": uuid4().hex,
+            },
             batch_size=1,
             compute=ActorPoolStrategy(size=min(_count_workers(cluster), len(shards))),
             num_cpus=cluster.cpus,
             num_gpus=cluster.gpus,
-            max_task_retries=RETRIES,
         )
         for row in rows.iter_rows():
             receipt = Receipt(**json.loads(row[RECEIPT]))

@@ -1,14 +1,13 @@
 """Ray does the same as this process, and goes on as it does."""
 
 import os
-import pickle
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from spacy_hgn.annotating.with_ray import SHARD, Annotator
+from spacy_hgn.annotating.with_ray import Annotator
 
 from .helpers import (
     CODE,
@@ -67,10 +66,10 @@ def test_the_same_as_here_though_an_actor_dies(ruler, tmp_path, monkeypatch):
 class Dead(Annotator):
     """Dies of each shard but the first, as of a text for which there is never enough memory."""
 
-    def __call__(self, batch):
-        if pickle.loads(batch[SHARD][0]).number > 0:
+    def annotate(self, shard):
+        if shard.number > 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(batch)
+        return super().annotate(shard)
 
 
 def test_a_shard_that_kills_its_actor_each_time_ends_the_run(ruler, tmp_path, monkeypatch):
@@ -79,7 +78,7 @@ def test_a_shard_that_kills_its_actor_each_time_ends_the_run(ruler, tmp_path, mo
     monkeypatch.setattr("spacy_hgn.annotating.with_ray.Annotator", Dead)
     done = command(ruler, path, tmp_path / "out", *OPTIONS, "--ray", "--workers", 1)
     assert done.exit_code == 1, done.output
-    assert "Ray: " in done.output
+    assert f"3 actors have died of shard 0000001, which begins at {path}:9" in done.output
     assert documents_in(tmp_path / "out") == [f"{path}:{i}" for i in range(1, 9)]
 
 
