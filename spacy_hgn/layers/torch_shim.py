@@ -57,12 +57,14 @@ class TorchShim(PyTorchShim):
 
         def backprop(grads: ArgsKwargs) -> ArgsKwargs:
             _holding_gradients.add(self)
+            accumulated = self._set_gradients_aside() if self._mixed_precision else []
             scaled = self._grad_scaler.scale(grads.kwargs["grad_tensors"], inplace=True)
             torch.autograd.backward(*grads.args, **{**grads.kwargs, "grad_tensors": scaled})
             of_inputs = _gradients(iterate_recursive(torch.is_tensor, inputs))
             if self._grad_scaler.unscale([*_gradients(self._model.parameters()), *of_inputs]):
                 for gradient in of_inputs:
                     gradient.zero_()
+            _add_gradients(accumulated)
             return convert_recursive(torch.is_tensor, lambda tensor: tensor.grad, inputs)
 
         return output, backprop
@@ -75,6 +77,13 @@ class TorchShim(PyTorchShim):
         elif self in _holding_gradients:
             optimizer.shims.add(self)
             _step_together(optimizer)
+
+    def _set_gradients_aside(self) -> list[tuple[Tensor, Tensor]]:
+        """Take weights' gradients of earlier batches of a step away: they are unscaled already."""
+        held = [(p, p.grad) for p in self._model.parameters() if p.grad is not None]
+        for weights, _ in held:
+            weights.grad = None
+        return held
 
     def autocast(self) -> AbstractContextManager:
         """The context in which the module computes in its precision."""
@@ -93,6 +102,11 @@ def hold_gradients(shim: Any, holds: bool) -> None:
     """Say whether a shim's module holds gradients, where others than its own laid them."""
     if isinstance(shim, TorchShim):
         (_holding_gradients.add if holds else _holding_gradients.discard)(shim)
+
+
+def _add_gradients(held: list[tuple[Tensor, Tensor]]) -> None:
+    for weights, gradient in held:
+        weights.grad = gradient if weights.grad is None else weights.grad + gradient
 
 
 def _gradients(tensors: Iterable[Tensor]) -> list[Tensor]:
