@@ -34,8 +34,6 @@ from .upstream import require_upstream, require_vectors
 
 logger = logging.getLogger("spacy_hgn")
 
-DEFAULT_HGN_MODEL = DEFAULT_CONFIG["hgn_ner"]["model"]
-
 
 @Language.factory(
     "hgn_ner",

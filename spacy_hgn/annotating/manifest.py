@@ -9,11 +9,11 @@ from typing import Any
 from filelock import FileLock
 from spacy.util import get_package_path, is_package
 
+from ..files import digest_of
 from .errors import AnnotatingError
 from .inputs import InputFile
 from .plan import Shard, dump_places, group, load_places, make_shards, survey_all
 from .settings import Settings
-from .survey import digest_of
 from .whole_files import UNFINISHED, write_whole
 
 MANIFEST = "manifest.json"

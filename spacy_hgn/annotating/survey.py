@@ -62,14 +62,6 @@ def survey(file: InputFile, unit: str, limit: int) -> Survey:
     return Survey(stat.st_size, stat.st_mtime_ns, digest.hexdigest(), pieces)
 
 
-def digest_of(path: Path) -> str:
-    """A file's SHA-256."""
-    digest = hashlib.sha256()
-    for block in read_blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
-
-
 def read_blocks(path: Path) -> Iterator[bytes]:
     """A file's bytes, a block at a time."""
     with path.open("rb") as file:

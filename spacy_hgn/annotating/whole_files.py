@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from ..files import sync
+
 UNFINISHED = "unfinished"
 
 
@@ -34,20 +36,10 @@ def writing(root: Path, *paths: Path) -> Iterator[list[IO[bytes]]]:
             path.unlink(missing_ok=True)
         raise
     for folder in {path.parent for path in paths}:
-        _sync_folder(folder)
+        sync(folder)
 
 
 def write_whole(path: Path, root: Path, data: bytes) -> None:
     """Write a file at once."""
     with writing(root, path) as (file,):
         file.write(data)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # only there can a folder be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,14 +1,14 @@
 """Folders that are there whole or not at all, under checksums."""
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
+
+from ..files import digest_of, sync
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
@@ -33,7 +33,7 @@ def writing(folder: Path) -> Iterator[Path]:
             "room, then start the same command again to go on from the last of them."
         ) from error
     unfinished.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def remove(folder: Path) -> None:
@@ -59,7 +59,7 @@ def verify(folder: Path) -> None:
         lacking, strange = sorted(set(expected) - found), sorted(found - set(expected))
         raise ValueError(_damaged(folder, f"files that lack: {lacking}, unknown ones: {strange}"))
     for name, digest in expected.items():
-        if _digest(folder / name) != digest:
+        if digest_of(folder / name) != digest:
             raise ValueError(_damaged(folder, f"{name} was cut short or changed"))
 
 
@@ -74,14 +74,14 @@ def _seal(folder: Path) -> None:
     """Write the manifest and wait until all is on the disk."""
     digests = {}
     for path in _files(folder):
-        digests[_name(folder, path)] = _digest(path)
-        _sync(path)
+        digests[_name(folder, path)] = digest_of(path)
+        sync(path)
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps({"files": digests}, indent=2), encoding="utf8")
-    _sync(manifest)
+    sync(manifest)
     for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
-        _sync(inner)
-    _sync(folder)
+        sync(inner)
+    sync(folder)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -90,21 +90,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _name(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name != "posix":  # only there can a folder be opened
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,16 +3,14 @@
 import contextlib
 import json
 import multiprocessing
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 import spacy
+from interruption import die, ending_in
 from spacy.tokens import DocBin
 from typer.testing import CliRunner, Result
 
@@ -133,24 +131,6 @@ def annotate_in_a_process(
 def _annotate(moment: tuple[str, int] | None, *arguments: Any) -> None:
     with contextlib.ExitStack() as stack:
         if moment is not None:
-            stack.enter_context(_killing_at(*moment))
+            place, call = moment
+            stack.enter_context(ending_in(f"spacy_hgn.annotating.{place}", call, die))
         annotate(*arguments)
-
-
-@contextlib.contextmanager
-def _killing_at(place: str, call: int) -> Iterator[None]:
-    """Kill this process instead of the n-th call of a function in ``spacy_hgn.annotating``."""
-    module, name = place.split(".")
-    owner = import_module(f"spacy_hgn.annotating.{module}")
-    original = getattr(owner, name)
-    calls = 0
-
-    def counting(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*args, **kwargs)
-
-    setattr(owner, name, counting)
-    yield

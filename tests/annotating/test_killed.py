@@ -18,7 +18,7 @@ MOMENTS = [
     pytest.param(("here.annotate_shard", 1), 0, id="before the first shard"),
     pytest.param(("pipe._annotate_batch", 6), 1, id="within a shard"),
     pytest.param(("entities_table._filling_table", 4), 1, id="before the first document"),
-    pytest.param(("whole_files._sync_folder", 7), 1, id="when the files of a shard are renamed"),
+    pytest.param(("whole_files.sync", 7), 1, id="when the files of a shard are renamed"),
     pytest.param(("shard._write_failures", 3), 2, id="before the dead letters"),
     pytest.param(("shard.write_whole", 3), 2, id="before the receipt"),
     pytest.param(("here.annotate_shard", 4), 3, id="after a receipt"),
@@ -71,10 +71,10 @@ def test_killed_again_and_again(corpus, ruler, tmp_path):
         ("manifest.write_whole", 1),
         ("manifest.write_whole", 2),
         ("pipe._annotate_batch", 2),
-        ("whole_files._sync_folder", 1),
+        ("whole_files.sync", 1),
         ("shard.write_whole", 2),
         ("pipe._annotate_batch", 5),
-        ("whole_files._sync_folder", 5),
+        ("whole_files.sync", 5),
         ("here.annotate_shard", 2),
     ]:
         assert annotate_in_a_process(moment, ruler, [corpus], output) == -signal.SIGKILL

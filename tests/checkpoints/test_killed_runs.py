@@ -71,7 +71,7 @@ def test_killed_again_and_again(config_path, whole, tmp_path):
         ("run.Run.after_step", 5),
         ("replay.Replay.update", 3),
         ("replay.Replay._arrive", 1),
-        ("folder._sync", 5),
+        ("folder.sync", 5),
     ]:
         assert train_in_a_process(config_path, folder, moment) == -signal.SIGKILL
     assert train_in_a_process(config_path, folder) == 0

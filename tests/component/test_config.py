@@ -11,7 +11,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from spacy_hgn.hgn_ner import DEFAULT_HGN_MODEL
+from spacy_hgn.default_config import DEFAULT_CONFIG
 
 from .helpers import LISTENER, make_nlp, transformer_config
 
@@ -35,7 +35,7 @@ def test_defaults_of_the_factory():
         "precision": "auto",
     }
     assert model.items() <= config["model"].items()
-    assert model == DEFAULT_HGN_MODEL
+    assert model == DEFAULT_CONFIG["hgn_ner"]["model"]
 
 
 def test_config_round_trip():
