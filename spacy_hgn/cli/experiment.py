@@ -19,6 +19,7 @@ from spacy_hgn.experiments.plan import Plan, make_plan
 from spacy_hgn.experiments.runner import Outcome, run_jobs
 from spacy_hgn.experiments.settings import count_steps
 from spacy_hgn.experiments.store import Store
+from spacy_hgn.experiments.twins import Twins
 
 from . import hgn_cli
 
@@ -51,7 +52,8 @@ def run_cli(
 
     A run that ends adds a line to RESULTS/GRID/runs.jsonl and its entities to
     RESULTS/GRID/predictions. Stopped or killed, the same command goes on with the rest; several
-    of them may work on one grid. The exit status is 1 if a run failed.
+    of them may work on one grid. A run that another grid under RESULTS has done with the same
+    config, corpus and protocol is taken from there. The exit status is 1 if a run failed.
     """
     try:
         grid = read_grid(grid_path)
@@ -59,6 +61,7 @@ def run_cli(
         store = Store(results / grid.name, WORK / grid.name)
         threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         plan = make_plan(grid, runs, store.read(), CACHE, threads, gpu_id)
+        twins = Twins(results, grid.name)
     except (ValueError, OSError, ConfigValidationError) as error:
         msg.fail(str(error))
         raise Exit(2) from error
@@ -66,10 +69,13 @@ def run_cli(
         for problem in problems:
             msg.warn(f"{corpus}: {problem}")
     if dry_run:
-        _list(plan)
+        _list(plan, twins)
         return
     _warn_of_changes(plan, redo)
-    to_do = plan.to_do(redo)
+    taken = twins.take_over(plan.to_do(redo=False), store)
+    for run_id, other in taken.items():
+        msg.info(f"{run_id}: taken from {other}, where the same was done")
+    to_do = [job for job in plan.to_do(redo) if job.run.id not in taken]
     steps = sum(count_steps(job.run, job.training_sentences) for job in to_do)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with Board(Console(), len(runs), len(runs) - len(to_do), steps) as board:
@@ -115,19 +121,21 @@ def _convert_available(runs: Sequence[Run]) -> dict[str, CorpusParts]:
     return converted
 
 
-def _list(plan: Plan) -> None:
+def _list(plan: Plan, twins: Twins) -> None:
     """Each run with its state."""
-    missing = {job.run.id for job in plan.to_do(redo=False)}
+    missing = plan.to_do(redo=False)
+    states = {job.run.id: "to do" for job in missing}
+    states |= {job.run.id: f"done in {other}" for job in missing if (other := twins.grid_of(job))}
     rows = [
         (
             job.run.id,
             f"{count_steps(job.run, job.training_sentences):,}",
-            "to do" if job.run.id in missing else "done",
+            states.get(job.run.id, "done"),
         )
         for job in plan.jobs
     ]
     msg.table(rows, header=("run", "steps", ""), aligns=("l", "r", "l"), divider=True)
-    print(f"{len(missing)} of {len(rows)} runs to do")
+    print(f"{list(states.values()).count('to do')} of {len(rows)} runs to do")
 
 
 def _warn_of_changes(plan: Plan, redo: bool) -> None:

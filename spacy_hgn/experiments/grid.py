@@ -46,6 +46,11 @@ class Run:
             return self.source.paper_trains_on
         return PROTOCOLS[self.protocol].training_parts
 
+    def describe(self) -> dict[str, Any]:
+        """Its id and settings, as its record has them."""
+        settings = {key: value for key, value in asdict(self).items() if key != "source"}
+        return {"id": self.id, **settings, "trained_on": list(self.training_parts)}
+
 
 @dataclass(frozen=True)
 class Grid:

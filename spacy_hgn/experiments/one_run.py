@@ -7,7 +7,6 @@ own threads, gives back all of its memory, and takes nothing with it when it cra
 
 import os
 import sys
-from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from timeit import default_timer
@@ -69,10 +68,8 @@ class Watch:
 
 def _describe(job: Job, trained: Trained) -> dict[str, Any]:
     """The run's settings and its scores."""
-    run = {key: value for key, value in asdict(job.run).items() if key != "source"}
     return {
-        "id": job.run.id,
-        **run,
+        **job.run.describe(),
         "steps": count_steps(job.run, job.training_sentences),
         "sentences": job.sentences,
         "test": trained.test.scores if trained.test else None,

@@ -166,9 +166,10 @@ def _origin(results: Results) -> str:
         for r in records
         if r["git"]["revision"]
     )
+    taken = (f"taken from {r['taken_from']}" for r in records if "taken_from" in r)
     return "\n".join(
         f"- {line} ({count} runs)"
-        for lines in (machines, software, revisions)
+        for lines in (machines, software, revisions, taken)
         for line, count in _count(lines).items()
     )
 

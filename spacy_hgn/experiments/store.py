@@ -85,6 +85,10 @@ class Store:
         """The annotated entities of the same sentences."""
         return _read_entities(self._gold(record))
 
+    def is_whole(self, record: Record) -> bool:
+        """Whether a run's entities are there too."""
+        return self._predictions(record["id"]).exists() and self._gold(record).exists()
+
     def _predictions(self, run_id: str) -> Path:
         return self.folder / "predictions" / f"{run_id}.jsonl.gz"
 

@@ -1,0 +1,64 @@
+"""Runs that another grid under the same results has done: taken over, not trained again."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .job import Job
+from .protocols import PROTOCOLS
+from .settings import build_config, flatten
+from .store import Record, Store
+
+
+class Twins:
+    """The runs of the other grids under a folder of results, by what decides about a run: its
+    config with the seed, its corpus, the parts it trained on, and its protocol."""
+
+    def __init__(self, results: Path, grid: str) -> None:
+        self._found: dict[str, tuple[Store, Record]] = {}
+        for path in sorted(results.glob("*/runs.jsonl")):
+            if path.parent.name != grid:
+                store = Store(path.parent, path.parent)
+                found = [record for record in store.read().values() if store.is_whole(record)]
+                self._found |= {_key_of(record): (store, record) for record in found}
+
+    def grid_of(self, job: Job) -> str | None:
+        """The name of the grid that has done a job."""
+        found = self._found.get(_key_for(job))
+        return found[0].folder.name if found else None
+
+    def take_over(self, jobs: Sequence[Job], store: Store) -> dict[str, str]:
+        """Copy the results of those jobs that another grid has done to a grid's store.
+
+        Returns the other grid's name by the job's run id. A job that another process is doing
+        is left to it.
+        """
+        taken = {}
+        for job in jobs:
+            found = self._found.get(_key_for(job))
+            claim = store.claim(job.run.id) if found else None
+            if found and claim:
+                other, record = found
+                store.add(
+                    {**record, **job.run.describe(), "taken_from": other.folder.name},
+                    other.read_predictions(record),
+                    other.read_gold(record),
+                )
+                claim.release()
+                taken[job.run.id] = other.folder.name
+        return taken
+
+
+def _key_of(record: Record) -> str:
+    parts = record.get("trained_on", PROTOCOLS[record["protocol"]].training_parts)
+    return _make_key(record["config"], record["corpus_digest"], parts, record["protocol"])
+
+
+def _key_for(job: Job) -> str:
+    config = flatten(build_config(job.run, Path(job.config), job.training_sentences))
+    return _make_key(config, job.corpus_digest, job.run.training_parts, job.run.protocol)
+
+
+def _make_key(config: dict[str, Any], corpus: str, parts: Sequence[str], protocol: str) -> str:
+    return json.dumps([config, corpus, list(parts), protocol], sort_keys=True)
