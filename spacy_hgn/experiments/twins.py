@@ -31,23 +31,27 @@ class Twins:
     def take_over(self, jobs: Sequence[Job], store: Store) -> dict[str, str]:
         """Copy the results of those jobs that another grid has done to a grid's store.
 
-        Returns the other grid's name by the job's run id. A job that another process is doing
-        is left to it.
+        Returns the other grid's name by the job's run id. A job that another process is doing,
+        or has done by now, is left to it.
         """
         taken = {}
         for job in jobs:
             found = self._found.get(_key_for(job))
             claim = store.claim(job.run.id) if found else None
-            if found and claim:
-                other, record = found
-                store.add(
-                    {**record, **job.run.describe(), "taken_from": other.folder.name},
-                    other.read_predictions(record),
-                    other.read_gold(record),
-                )
+            if not (found and claim):
+                continue
+            try:
+                if job.run.id not in store.read():
+                    _copy(*found, job, store)
+                    taken[job.run.id] = found[0].folder.name
+            finally:
                 claim.release()
-                taken[job.run.id] = other.folder.name
         return taken
+
+
+def _copy(other: Store, record: Record, job: Job, store: Store) -> None:
+    taken = {**record, **job.run.describe(), "taken_from": other.folder.name}
+    store.add(taken, other.read_predictions(record), other.read_gold(record))
 
 
 def _key_of(record: Record) -> str:

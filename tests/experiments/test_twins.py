@@ -119,3 +119,5 @@ def test_run_of_another_process_is_left_to_it(done, content):
     assert twins.take_over([job], store) == {}
     claim.release()
     assert twins.take_over([job], store) == {job.run.id: "first"}
+    assert twins.take_over([job], store) == {}
+    assert (SECOND / "runs.jsonl").read_text().count("\n") == 1
