@@ -39,13 +39,15 @@ def do_job(job: Job, folder: Path, listen: Listener) -> None:
     listen: is told how far the training is.
     """
     _prepare_device(job)
+    revision = describe_revision()  # while the code is what was imported
     config = build_config(job.run, Path(job.config), job.training_sentences)
     trained = train(config, PROTOCOLS[job.run.protocol], job.paths(), folder, listen)
     evaluation = trained.test or trained.dev
     assert evaluation is not None  # every protocol reads one of them
     predictions = {"gold": evaluation.gold, "predicted": evaluation.predicted}
     srsly.write_json(folder / PREDICTIONS, predictions)
-    record = {**_describe(job, trained), "config": flatten(config), **_describe_origin(job)}
+    origin = {**_describe_origin(job), "git": revision}
+    record = {**_describe(job, trained), "config": flatten(config), **origin}
     srsly.write_json(folder / RESULT, record)
 
 
@@ -89,7 +91,6 @@ def _describe_origin(job: Job) -> dict[str, Any]:
     return {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "software": describe_software(),
-        "git": describe_revision(),
         "machine": {**describe_machine(job.gpu_id), "threads": job.threads},
     }
 
