@@ -222,8 +222,9 @@ class HgnNer(SealedPipe):
         Entities of other components, and blocked tokens, stay what they are. The Doc must have
         what the model reads. A Transformer's vectors are there after
         ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` puts
-        them on a Doc again. Raises ValueError where they are missing.
+        them on a Doc again. Raises ValueError where they are missing, TypeError for no Span.
         """
+        _expect(span, Span, "such as doc[0:2] or doc.ents[0]")
         (probabilities,) = self.predict([span.doc])
         posteriors = Posteriors(
             temper(self.model.ops.to_numpy(probabilities), self.temperature),
@@ -238,8 +239,9 @@ class HgnNer(SealedPipe):
 
         The Doc must have what the model reads, as for ``alternatives``, and doesn't change. With
         ``scores = false`` entities found before are as other components': explain the Doc before.
-        Raises ValueError where vectors are missing.
+        Raises ValueError where vectors are missing, TypeError for no Doc.
         """
+        _expect(doc, Doc, "such as nlp(text)")
         return explain(self, doc, borders_before(doc, self._spans_key))
 
     def update(
@@ -373,3 +375,8 @@ class HgnNer(SealedPipe):
                 f"({', '.join(self.labels) or 'none'}) need {len(self.tag_set)} tags. In a "
                 "config leave nO = null; in a trained folder cfg and model don't belong together."
             )
+
+
+def _expect(given: Any, kind: type, example: str) -> None:
+    if not isinstance(given, kind):
+        raise TypeError(f"Expected a {kind.__name__}, {example}; got {type(given).__name__}.")

@@ -19,7 +19,6 @@ from spacy_hgn.cli import hgn_cli
 from spacy_hgn.scores.calibration import (
     expected_calibration_error,
     fit_temperature,
-    negative_log_likelihood,
     reliability,
     temper,
 )
@@ -39,6 +38,10 @@ def random_tags(temperature: float, tokens: int = 3000) -> tuple[numpy.ndarray, 
     logits = random.normal(scale=2, size=(tokens, 5))
     tags = numpy.array([random.choice(5, p=row) for row in softmax(logits)])
     return softmax(logits * temperature).astype("float32"), tags
+
+
+def negative_log_likelihood(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
+    return -float(numpy.log(probabilities[numpy.arange(len(tags)), tags]).mean())
 
 
 # The temperature

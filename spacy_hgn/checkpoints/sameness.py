@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
 from spacy.attrs import (
@@ -26,10 +24,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import get_torch_default_device
 
+from spacy_hgn.provenance import describe_software
+
 ANNOTATION = [
     ORTH, SPACY, ENT_IOB, ENT_TYPE, ENT_KB_ID, TAG, POS, MORPH, LEMMA, HEAD, DEP, SENT_START
 ]  # fmt: skip
-PACKAGES = ("spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "torch", "numpy")
 INDIFFERENT = "training.logger."
 """Settings that begin so have no part in what is learned."""
 
@@ -43,9 +42,7 @@ def settings_of(nlp: Language) -> dict[str, Any]:
 
 def surroundings() -> dict[str, str]:
     """What the same numbers may depend on besides config and data."""
-    releases = {name: version(name) for name in PACKAGES}
-    device = get_torch_default_device().type
-    return {"python": platform.python_version(), **releases, "device": device}
+    return {**describe_software(), "device": get_torch_default_device().type}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

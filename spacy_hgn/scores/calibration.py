@@ -21,11 +21,6 @@ def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def negative_log_likelihood(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
-    """Of the gold tags, the mean. *Shapes:* (tokens, tags) and (tokens,)"""
-    return -float(_logs(probabilities)[numpy.arange(len(tags)), tags].mean())
-
-
 def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
     """The temperature under which the gold tags are most probable.
 

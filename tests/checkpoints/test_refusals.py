@@ -114,7 +114,7 @@ def test_nothing_to_train(folder):
 
 
 def test_other_releases_are_warned_of(stopped, small_config, monkeypatch, caplog):
-    monkeypatch.setattr("spacy_hgn.checkpoints.sameness.version", lambda name: "0.0.1")
+    monkeypatch.setattr("spacy_hgn.provenance.version", lambda name: "0.0.1")
     train(small_config)
     assert "torch:" in caplog.text
     assert "'0.0.1' now" in caplog.text

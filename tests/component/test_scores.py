@@ -260,6 +260,14 @@ def test_alternatives_change_nothing_on_the_doc(cnn_nlp):
     assert doc.to_bytes() == before
 
 
+def test_reasons_of_something_else_are_refused(cnn_nlp):
+    hgn_ner, doc = cnn_nlp.get_pipe("hgn_ner"), cnn_nlp("a text")
+    with pytest.raises(TypeError, match=r"Expected a Span, such as doc\[0:2\].*; got Doc"):
+        hgn_ner.alternatives(doc)
+    with pytest.raises(TypeError, match=r"Expected a Doc, such as .*; got str"):
+        hgn_ner.explain("a text")
+
+
 def test_alternatives_need_what_the_model_reads(tiny_nlp):
     tiny_nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}})
     ner = tiny_nlp.get_pipe("hgn_ner")
