@@ -26,7 +26,7 @@ class Twins:
     def grid_of(self, job: Job) -> str | None:
         """The name of the grid that has done a job."""
         found = self._found.get(_key_for(job))
-        return found[0].folder.name if found else None
+        return _name_origin(*found) if found else None
 
     def take_over(self, jobs: Sequence[Job], store: Store) -> dict[str, str]:
         """Copy the results of those jobs that another grid has done to a grid's store.
@@ -43,15 +43,21 @@ class Twins:
             try:
                 if job.run.id not in store.read():
                     _copy(*found, job, store)
-                    taken[job.run.id] = found[0].folder.name
+                    taken[job.run.id] = _name_origin(*found)
             finally:
                 claim.release()
         return taken
 
 
 def _copy(other: Store, record: Record, job: Job, store: Store) -> None:
-    taken = {**record, **job.run.describe(), "taken_from": other.folder.name}
+    taken = {**record, **job.run.describe(), "taken_from": _name_origin(other, record)}
     store.add(taken, other.read_predictions(record), other.read_gold(record))
+
+
+def _name_origin(store: Store, record: Record) -> str:
+    """The grid that trained, also where the run was taken over before."""
+    name: str = record.get("taken_from", store.folder.name)
+    return name
 
 
 def _key_of(record: Record) -> str:

@@ -111,6 +111,13 @@ def test_run_without_its_predictions_is_not_taken(done, content):
     assert find(content) is None
 
 
+def test_run_that_was_taken_twice_names_the_grid_that_trained(done, content):
+    Twins(FIRST.parent, "second").take_over([done], Store(SECOND, SECOND))
+    assert Twins(FIRST.parent, "third").take_over([done], Store(Path("third"), Path("third"))) == {
+        done.run.id: "first"
+    }
+
+
 def test_run_of_another_process_is_left_to_it(done, content):
     job = job_of(content, "second.yml")
     store = Store(SECOND, Path("work"))
