@@ -1,6 +1,7 @@
 """A run as the runner hands it to its process, and the files by which the two speak."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import srsly
 
 from .grid import Run
 from .grid_file import CorpusSource
+from .settings import build_config, flatten
 
 JOB, LOG, PROGRESS, ERROR = "job.json", "log.txt", "progress.json", "error.txt"
 RESULT, PREDICTIONS = "result.json", "predictions.json"
@@ -29,6 +31,11 @@ class Job:
     def training_sentences(self) -> int:
         """Those that it trains on."""
         return sum(self.sentences[part] for part in self.run.training_parts)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What decides about its training, in dotted form. Raises what ``build_config`` does."""
+        return flatten(build_config(self.run, Path(self.config), self.training_sentences))
 
     def paths(self) -> dict[str, list[Path]]:
         """The files to train on, to choose the epoch by, and to test on."""

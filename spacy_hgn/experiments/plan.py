@@ -8,7 +8,6 @@ from typing import Any
 from .corpora import convert_corpus
 from .grid import Grid, Run
 from .job import Job
-from .settings import build_config, flatten
 from .store import Record
 
 
@@ -61,8 +60,7 @@ def make_plan(
             gpu_id=gpu_id,
         )
         jobs.append(job)
-        settings = flatten(build_config(run, grid.config, job.training_sentences))
-        if differences := _compare(recorded.get(run.id), settings, corpus.digest):
+        if differences := _compare(recorded.get(run.id), job.settings, corpus.digest):
             changed[run.id] = differences
     problems = {name: corpus.problems for name, corpus in corpora.items() if corpus.problems}
     return Plan(jobs, recorded, changed, problems)

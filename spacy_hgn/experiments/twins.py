@@ -7,7 +7,6 @@ from typing import Any
 
 from .job import Job
 from .protocols import PROTOCOLS
-from .settings import build_config, flatten
 from .store import Record, Store
 
 
@@ -66,8 +65,7 @@ def _key_of(record: Record) -> str:
 
 
 def _key_for(job: Job) -> str:
-    config = flatten(build_config(job.run, Path(job.config), job.training_sentences))
-    return _make_key(config, job.corpus_digest, job.run.training_parts, job.run.protocol)
+    return _make_key(job.settings, job.corpus_digest, job.run.training_parts, job.run.protocol)
 
 
 def _make_key(config: dict[str, Any], corpus: str, parts: Sequence[str], protocol: str) -> str:

@@ -20,7 +20,6 @@ from spacy_hgn.experiments.grid import read_grid
 from spacy_hgn.experiments.plan import make_plan
 from spacy_hgn.experiments.runner import run_jobs
 from spacy_hgn.experiments.scores import score
-from spacy_hgn.experiments.settings import build_config, flatten
 from spacy_hgn.experiments.store import Store
 
 from .conftest import write_grid
@@ -170,7 +169,7 @@ def test_runs_of_another_invocation_are_left_to_it(project, content, store):
 def test_changed_config_file_is_told_and_redone_if_wanted(project, content, store):
     config = Path("configs/hgn.cfg")
     for job in plan(content, store).jobs:
-        make_record(job, store, record_settings(job))
+        make_record(job, store, job.settings)
     assert plan(content, store).to_do(redo=True) == []
     config.write_text(config.read_text().replace("dropout = 0.1", "dropout = 0.3"))
     changed = plan(content, store)
@@ -181,7 +180,3 @@ def test_changed_config_file_is_told_and_redone_if_wanted(project, content, stor
     assert code == 0
     assert "4 runs were done with other settings" in output
     assert "training.dropout: 0.1 → 0.3" in output
-
-
-def record_settings(job):
-    return flatten(build_config(job.run, Path(job.config), job.training_sentences))

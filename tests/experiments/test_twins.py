@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 from spacy_hgn.experiments.grid import read_grid
-from spacy_hgn.experiments.settings import build_config, flatten
 from spacy_hgn.experiments.store import Store
 from spacy_hgn.experiments.twins import Twins
 
@@ -39,10 +38,9 @@ def content(content):
 def done(project, content):
     """A job that the grid "first" has done."""
     job = job_of(content, "first.yml")
-    config = flatten(build_config(job.run, Path(job.config), job.training_sentences))
     record = {
         **job.run.describe(),
-        "config": config,
+        "config": job.settings,
         "corpus_digest": job.corpus_digest,
         "test": {"f": 1.0},
     }
