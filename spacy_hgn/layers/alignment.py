@@ -1,97 +1,196 @@
 """Which word pieces belong to which token."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy
-from spacy.tokens import Doc, Span
+from numpy import ndarray
+from spacy.attrs import IDX, LENGTH
+from spacy.tokens import Span
 from spacy_alignments.tokenizations import get_alignments
-from thinc.types import Ragged
 
-DocAlignment = list[tuple[int, list[int]]]
-"""For each token of a Doc the row of pieces that represents it, and its places there."""
+from .lists import ends_of, join_lists, ranges, split
+
+# The characters that ``str.strip`` takes away; the last one stands for all that follow.
+_IS_BLANK = numpy.array([chr(code).isspace() for code in range(0x3002)])
 
 
-def align_by_offsets(span: Span, text: str, offsets: Iterable[tuple[int, int]]) -> list[list[int]]:
+@dataclass(slots=True)
+class TokenPieces:
+    """The pieces of a span's tokens, token after token."""
+
+    places: ndarray
+    """*Shape:* (pieces,), the pieces' places in the span's sequence, in order for each token."""
+    counts: ndarray
+    """*Shape:* (tokens,), how many pieces each token has."""
+
+    def tolist(self) -> list[list[int]]:
+        """For each token the places of its pieces."""
+        return [places.tolist() for places in split(self.places, ends_of(self.counts))]
+
+
+def align_by_offsets(
+    spans: Sequence[Span], texts: Sequence[str], offsets: Sequence[Sequence[tuple[int, int]]]
+) -> list[TokenPieces]:
     """The pieces of each token, by the characters that they cover.
 
     Blanks at a piece's border are no part of it: SentencePiece and some byte-level
     tokenizers count the blank before a word as the word's own, and would otherwise hand the
     piece to the token that the blank trails.
 
-    text: the span's text. offsets: first character of each piece in it, and the one after
-    its last. Returns, for each token, the places of its pieces, in order.
+    texts: each span's text. offsets: for each span, the first character of each piece in its
+    text, and the one after its last. Characters, tokens and pieces are counted through all
+    spans. Returns the pieces of each span's tokens.
     """
-    owner = numpy.full(len(text), -1, dtype="int64")
-    for i, token in enumerate(span):
-        start = token.idx - span.start_char
-        owner[start : start + len(token)] = i
-    token_pieces: list[list[int]] = [[] for _ in span]
-    for piece, (start, end) in enumerate(offsets):
-        covered = text[start:end]
-        stripped = covered.strip()
-        if stripped:
-            start += covered.index(stripped)
-            end = start + len(stripped)
-        owners = owner[start:end]
-        owners = owners[owners >= 0]
-        if len(owners):
-            for i in range(owners[0], owners[-1] + 1):
-                token_pieces[i].append(piece)
-    return token_pieces
+    text_ends = ends_of([len(text) for text in texts])
+    token_ends = ends_of([len(span) for span in spans])
+    row_ends = ends_of([len(pieces) for pieces in offsets])
+    numbers = chain.from_iterable(chain.from_iterable(offsets))
+    bounds = numpy.fromiter(numbers, "int64", 2 * row_ends[-1]).reshape(-1, 2)
+    bounds += numpy.repeat(text_ends[:-1], numpy.diff(row_ends))[:, None]
+    starts, ends = _without_blanks("".join(texts), bounds)
+
+    token_starts, lengths = _token_characters(spans)
+    shifts = text_ends[:-1] - [span.start_char for span in spans]
+    token_starts = token_starts + numpy.repeat(shifts, numpy.diff(token_ends))
+    begun = ends_of(numpy.bincount(token_starts, minlength=text_ends[-1]))
+    ended = numpy.cumsum(numpy.bincount(token_starts + lengths, minlength=text_ends[-1] + 1))
+    first = ended[starts]
+    spanned = numpy.where(starts < ends, begun[ends] - first, 0)
+
+    places = numpy.arange(len(bounds)) - numpy.repeat(row_ends[:-1], numpy.diff(row_ends))
+    tokens = ranges(first, spanned)
+    by_token = numpy.argsort(tokens, kind="stable")
+    places = numpy.repeat(places, spanned)[by_token]
+    counts = numpy.bincount(tokens, minlength=token_ends[-1])
+    piece_ends = ends_of(counts)[token_ends]
+    return list(map(TokenPieces, split(places, piece_ends), split(counts, token_ends)))
 
 
 def align_by_strings(
     span: Span, strings: Sequence[str], special_tokens: Iterable[str]
-) -> list[list[int]]:
+) -> TokenPieces:
     """The pieces of each token, by their letters: for tokenizers that tell no offsets."""
     special = set(special_tokens)
     letters = ["" if string in special else string for string in strings]
-    token_pieces, _ = get_alignments([token.text for token in span], letters)
-    return token_pieces
+    pieces, _ = get_alignments([token.text for token in span], letters)
+    places, ends = join_lists(pieces)
+    return TokenPieces(places, numpy.diff(ends))
 
 
-def align_doc(
-    doc: Doc, spans: Sequence[Span], token_pieces: Sequence[list[list[int]]]
-) -> DocAlignment:
-    """Choose, for each token of the Doc, the span whose pieces represent it.
+@dataclass(frozen=True)
+class Alignment:
+    """The pieces of the tokens of a batch, counted through the batch's rows of places.
 
-    Where spans overlap, that is the one in which the token stands furthest from a cut. A
-    token without pieces anywhere gets the first span and an empty list.
-
-    token_pieces: for each span, the pieces of each of its tokens.
+    A token without pieces has one place that is padding.
     """
-    best_margin = numpy.full(len(doc), -1, dtype="int64")
-    best_row = numpy.zeros(len(doc), dtype="int64")
-    for row, span in enumerate(spans):
-        margin = _margins(span, len(doc))
-        better = margin > best_margin[span.start : span.end]
-        better &= [bool(pieces) for pieces in token_pieces[row]]
-        best_margin[span.start : span.end][better] = margin[better]
-        best_row[span.start : span.end][better] = row
-    return [
-        (row, token_pieces[row][i - spans[row].start] if best_margin[i] >= 0 else [])
-        for i, row in enumerate(best_row.tolist())
-    ]
+
+    row_width: int
+    """Places in a row: as many as the longest has pieces, and one more if padding is needed."""
+    places: ndarray
+    """*Shape:* (pieces,), token after token."""
+    piece_ends: ndarray
+    """*Shape:* (tokens + 1,): token t has ``places[piece_ends[t]:piece_ends[t + 1]]``."""
+    token_ends: ndarray
+    """*Shape:* (docs + 1,): Doc k's tokens are those from ``token_ends[k]`` on ..."""
+    row_ends: ndarray
+    """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
+    without_pieces: ndarray
+    """The numbers of the tokens without pieces."""
 
 
-def _margins(span: Span, doc_length: int) -> numpy.ndarray:
-    """Tokens between each token of the span and the nearest cut; a Doc's ends cut nothing."""
-    steps = numpy.arange(len(span))
-    left = steps if span.start > 0 else steps + doc_length
-    right = steps[::-1] if span.end < doc_length else steps[::-1] + doc_length
-    return numpy.minimum(left, right)
+def align_docs(
+    doc_lengths: Sequence[int],
+    row_counts: Sequence[int],
+    spans: Sequence[Span],
+    pieces: Sequence[TokenPieces],
+    row_lengths: Sequence[int],
+) -> Alignment:
+    """Choose, for each token of a batch, the row whose pieces represent it.
 
+    Where spans overlap, that is the one in which the token stands furthest from a cut.
 
-def to_ragged(aligned: DocAlignment, row_width: int, blank: int) -> Ragged:
-    """A Doc's alignment as the ragged array that spacy-transformers reads.
-
-    row_width: places in a row. blank: the place, counted through the Doc's rows, whose
-    vector stands for a token without pieces.
+    doc_lengths, row_counts: tokens and rows of each Doc. spans, pieces, row_lengths: of each
+    row its span, its tokens' pieces and how many pieces it has in all.
     """
-    lengths = [len(pieces) or 1 for _, pieces in aligned]
-    places = [
-        place
-        for row, pieces in aligned
-        for place in ([row * row_width + piece for piece in pieces] or [blank])
+    token_ends, row_ends = ends_of(doc_lengths), ends_of(row_counts)
+    lengths = numpy.array(row_lengths)
+    counts = numpy.concatenate([of_row.counts for of_row in pieces])
+    candidates = _choose(token_ends, row_counts, spans, counts)
+
+    without = candidates < 0
+    width = int(lengths.max()) + bool(without.any())
+    row_starts = numpy.arange(len(spans)) * width
+    # Behind all pieces stands the place after the first row's end of each Doc.
+    first_rows = numpy.minimum(row_ends[:-1], len(spans) - 1)
+    sources = numpy.concatenate(
+        [
+            *(of_row.places + start for of_row, start in zip(pieces, row_starts.tolist())),
+            row_starts[first_rows] + lengths[first_rows],
+        ]
+    )
+    of_docs = numpy.repeat(numpy.arange(len(doc_lengths)), doc_lengths)
+    starts = numpy.where(without, counts.sum() + of_docs, ends_of(counts)[candidates])
+    chosen_counts = numpy.where(without, 1, counts[candidates])
+    return Alignment(
+        width,
+        sources[ranges(starts, chosen_counts)],
+        ends_of(chosen_counts),
+        token_ends,
+        row_ends,
+        numpy.flatnonzero(without),
+    )
+
+
+def _without_blanks(text: str, bounds: ndarray) -> tuple[ndarray, ndarray]:
+    """First characters and ends of pieces, without the blanks at their borders.
+
+    A piece of blanks alone stays whole.
+    """
+    codes = numpy.frombuffer(text.encode("utf-32-le", "surrogatepass"), "uint32")
+    letters = ~_IS_BLANK[numpy.minimum(codes, len(_IS_BLANK) - 1)]
+    at = numpy.flatnonzero(letters)
+    low, high = ends_of(letters)[bounds].T
+    starts, ends = bounds.T.copy()
+    has_letters = low < high
+    starts[has_letters] = at[low[has_letters]]
+    ends[has_letters] = at[high[has_letters] - 1] + 1
+    return starts, ends
+
+
+def _token_characters(spans: Sequence[Span]) -> tuple[ndarray, ndarray]:
+    """First character and length of each token, the characters counted through its Doc."""
+    tables = [
+        span.doc.to_array([IDX, LENGTH])
+        if len(span) == len(span.doc)  # of a part of a Doc it would make the whole Doc's
+        else [(token.idx, len(token)) for token in span]
+        for span in spans
     ]
-    return Ragged(numpy.array(places, dtype="i"), numpy.array(lengths, dtype="i"))  # type: ignore[arg-type]
+    starts, lengths = numpy.concatenate(tables, dtype="int64", casting="unsafe").T
+    return starts, lengths
+
+
+def _choose(
+    token_ends: ndarray, row_counts: Sequence[int], spans: Sequence[Span], counts: ndarray
+) -> ndarray:
+    """For each token of the Docs its number among the tokens of all spans, -1 if it has no
+    pieces in any. A Doc's ends cut nothing."""
+    doc_numbers = numpy.repeat(numpy.arange(len(row_counts)), row_counts)
+    doc_lengths = numpy.diff(token_ends)[doc_numbers]
+    span_starts = numpy.array([span.start for span in spans])
+    span_ends = numpy.array([span.end for span in spans])
+    lengths = span_ends - span_starts
+
+    steps = ranges(numpy.zeros_like(lengths), lengths)
+    left = steps + numpy.repeat(numpy.where(span_starts > 0, 0, doc_lengths), lengths)
+    to_end = numpy.where(span_ends < doc_lengths, 0, doc_lengths) + lengths - 1
+    margins = numpy.minimum(left, numpy.repeat(to_end, lengths) - steps)
+    tokens = steps + numpy.repeat(token_ends[doc_numbers] + span_starts, lengths)
+
+    chosen = numpy.full(token_ends[-1], -1)
+    has_pieces = numpy.flatnonzero(counts)
+    best_last = numpy.lexsort((-has_pieces, margins[has_pieces]))
+    by_margin = has_pieces[best_last]
+    chosen[tokens[by_margin]] = by_margin
+    return chosen

@@ -5,19 +5,18 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy
 from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
 from spacy_transformers.layers._util import replace_listener
 from spacy_transformers.layers.transformer_model import TransformerModel, set_pytorch_transformer
 from thinc.api import Model
-from thinc.layers.pytorchwrapper import forward as forward_torch
-from thinc.types import Ragged
 
 from ..seal import seal, unseal
-from .alignment import DocAlignment, align_doc, to_ragged
-from .hero_batch import HeroBatch, join_alignments
+from .alignment import Alignment, align_docs
+from .hero_batch import HeroBatch
 from .hero_files import load_hero
-from .hero_shim import HeroShim, convert_inputs, convert_outputs
+from .hero_shim import HeroShim, forward_encoder
 from .pieces import PieceSpan, encode_spans, pad_batch
 from .row_groups import run_in_groups
 
@@ -39,8 +38,7 @@ class Hero(TransformerModel):
         """settings: those of ``HeroShim``."""
         encoder: Model = Model(
             "hf-pytorch",
-            forward_torch,
-            attrs={"convert_inputs": convert_inputs, "convert_outputs": convert_outputs},
+            forward_encoder,
             shims=[HeroShim(**settings)],
             dims={"nI": None, "nO": None},
         )
@@ -95,17 +93,11 @@ def init(model: Hero, X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: Hero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
-    spans, pieces, doc_aligns = _prepare(model, docs)
-    if pieces is None:
+    spans, pieces, alignment = _prepare(model, docs)
+    if pieces is None or alignment is None:
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
-    batch = HeroBatch(
-        spans=spans,
-        wordpieces=pieces,
-        model_output=output,
-        align=join_alignments(doc_aligns, [len(s) for s in spans], pieces.input_ids.shape[1]),
-        doc_aligns=doc_aligns,
-    )
+    batch = HeroBatch.of_rows(spans, pieces, output, alignment)
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         backprop_encoder(d_batch.model_output)
@@ -116,26 +108,23 @@ def forward(
 
 def _prepare(
     model: Hero, docs: Sequence[Doc]
-) -> tuple[list[list[Span]], WordpieceBatch | None, list[Ragged]]:
-    """Each Doc's spans, the word pieces of all spans, None if there are none, and each Doc's
-    alignment. What is needed on the way to these is much for a long Doc, and given up here."""
+) -> tuple[list[list[Span]], WordpieceBatch | None, Alignment | None]:
+    """Each Doc's spans, the word pieces of all spans, and which are whose; None if there are
+    none. What is needed on the way to these is much for a long Doc, and given up here."""
     parts = _encode_docs(model, docs)
     rows = [part for doc_parts in parts for part in doc_parts]
     spans = [[part.span for part in doc_parts] for doc_parts in parts]
     if not rows:
-        return spans, None, []
-    alignments = [
-        align_doc(doc, doc_spans, [part.token_pieces for part in doc_parts])
-        for doc, doc_spans, doc_parts in zip(docs, spans, parts)
-    ]
-    _log_losses(model, docs, rows, alignments)
-    any_blank = any(not pieces for alignment in alignments for _, pieces in alignment)
-    width = max(len(row.ids) for row in rows) + any_blank
-    doc_aligns = [
-        to_ragged(alignment, width, blank=len(doc_parts[0].ids) if doc_parts else 0)
-        for alignment, doc_parts in zip(alignments, parts)
-    ]
-    return spans, pad_batch(model.tokenizer, rows, width), doc_aligns
+        return spans, None, None
+    alignment = align_docs(
+        [len(doc) for doc in docs],
+        [len(doc_parts) for doc_parts in parts],
+        [row.span for row in rows],
+        [row.of_tokens for row in rows],
+        [len(row.ids) for row in rows],
+    )
+    _log_losses(model, docs, rows, alignment)
+    return spans, pad_batch(model.tokenizer, rows, alignment.row_width), alignment
 
 
 def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
@@ -166,7 +155,7 @@ def _encode_pieces(model: Hero, pieces: WordpieceBatch, is_train: bool) -> tuple
 
 
 def _log_losses(
-    model: Hero, docs: Sequence[Doc], rows: Sequence[PieceSpan], alignments: list[DocAlignment]
+    model: Hero, docs: Sequence[Doc], rows: Sequence[PieceSpan], alignment: Alignment
 ) -> None:
     """Say once a model what the Hero can't represent; white space has no pieces by nature."""
     truncated = len(
@@ -176,16 +165,16 @@ def _log_losses(
             if row.truncated and not row.span[0].is_space
         }
     )
-    blank = sum(
-        not pieces and not token.is_space
-        for doc, alignment in zip(docs, alignments)
-        for token, (_, pieces) in zip(doc, alignment)
-    )
+    blank = alignment.without_pieces
+    of_docs = numpy.searchsorted(alignment.token_ends, blank, side="right") - 1
+    places = blank - alignment.token_ends[of_docs]
+    blanks = [docs[k][i] for k, i in zip(of_docs.tolist(), places.tolist())]
+    silent = sum(not token.is_space for token in blanks)
     report = {
         f"token(s) have more word pieces than the Hero holds ({model.shim.max_pieces}) and are "
         "represented by their first ones.": truncated,
         "token(s) have no word piece (zero-width or control characters, or left out by "
-        "get_spans) and are represented by zeros.": blank,
+        "get_spans) and are represented by zeros.": silent,
     }
     for message, count in report.items():
         if count and message not in model.logged:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy
 import srsly
+import torch
 from spacy_transformers.data_classes import HFObjects, WordpieceBatch
 from spacy_transformers.layers.hf_shim import HFShim
-from thinc.api import Model, xp2torch
+from thinc.api import Model
 from thinc.types import ArgsKwargs
+from torch import Tensor
 from torch.nn.functional import pad
 from transformers.utils import ModelOutput
 
@@ -98,37 +101,45 @@ class HeroShim(TorchShim, HFShim):
         return self
 
 
-def convert_inputs(
+def forward_encoder(
     model: Model, pieces: WordpieceBatch, is_train: bool
-) -> tuple[ArgsKwargs, Callable]:
-    """Word pieces as the keyword arguments of the torch module.
+) -> tuple[ModelOutput, Callable[[ModelOutput], list]]:
+    """Run the torch module over word pieces.
+
+    Returns its output, the last hidden states in float32 and zero where there is padding, and
+    the way back. *Shape of the last hidden states:* (rows, places, width).
+    """
+    shim = cast(HeroShim, model.shims[0])
+    inputs = _to_device(pieces, shim.device)
+    output, backprop_module = shim(ArgsKwargs(args=(), kwargs=inputs), is_train)
+    hidden, mask = output["last_hidden_state"], inputs["attention_mask"]
+    unreached = pieces.input_ids.shape[1] - hidden.shape[1]
+    if unreached:
+        hidden, mask = pad(hidden, (0, 0, 0, unreached)), pad(mask, (0, unreached))
+    output["last_hidden_state"] = hidden * mask.unsqueeze(-1)  # the mask's float32 prevails
+
+    def backprop(d_output: ModelOutput) -> list:
+        grads = {"grad_tensors": tuple(d_output.values())}
+        backprop_module(ArgsKwargs(args=((output["last_hidden_state"],),), kwargs=grads))
+        return []
+
+    return output, backprop
+
+
+def _to_device(pieces: WordpieceBatch, device: torch.device) -> dict[str, Tensor]:
+    """Word pieces as the keyword arguments of the torch module, in one copy to the device.
 
     Places that no sequence reaches stay out: there may be one more than the Hero holds.
     """
-    device = cast(HeroShim, model.shims[0]).device
     longest = max(pieces.lengths)
-    kwargs = {
-        "input_ids": xp2torch(pieces.input_ids[:, :longest], device=device),
-        "attention_mask": xp2torch(pieces.attention_mask[:, :longest], device=device),
+    arrays: dict[str, Any] = {
+        "input_ids": pieces.input_ids,
+        "attention_mask": pieces.attention_mask,
+        "token_type_ids": pieces.token_type_ids,
     }
-    if pieces.token_type_ids is not None:
-        type_ids = pieces.token_type_ids[:, :longest]
-        kwargs["token_type_ids"] = xp2torch(type_ids, device=device)
-    return ArgsKwargs(args=(), kwargs=kwargs), lambda d_inputs: []
-
-
-def convert_outputs(
-    model: Model, inputs_outputs: tuple[WordpieceBatch, ModelOutput], is_train: bool
-) -> tuple[ModelOutput, Callable]:
-    """The last hidden states in float32, zero where there is padding."""
-    pieces, output = inputs_outputs
-    hidden = output["last_hidden_state"]
-    mask = xp2torch(pieces.attention_mask, device=hidden.device)
-    hidden = pad(hidden.float(), (0, 0, 0, mask.shape[1] - hidden.shape[1]))
-    output["last_hidden_state"] = hidden * mask.unsqueeze(-1)
-
-    def backprop(d_output: ModelOutput) -> ArgsKwargs:
-        grads = {"grad_tensors": tuple(d_output.values())}
-        return ArgsKwargs(args=((output["last_hidden_state"],),), kwargs=grads)
-
-    return output, backprop
+    given = {name: array[:, :longest] for name, array in arrays.items() if array is not None}
+    stacked = torch.from_numpy(numpy.stack([*given.values()], dtype="int64", casting="unsafe"))
+    if device.type == "cuda":
+        stacked = stacked.pin_memory()
+    tensors = dict(zip(given, stacked.to(device, non_blocking=True)))
+    return {**tensors, "attention_mask": tensors["attention_mask"].float()}

@@ -1,34 +1,44 @@
 """Word pieces: spans of text as sequences that the Hero can hold."""
 
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy
+from numpy import ndarray
 from spacy.tokens import Span
 from spacy_transformers.data_classes import WordpieceBatch
 
-from .alignment import align_by_offsets, align_by_strings
+from .alignment import TokenPieces, align_by_offsets, align_by_strings
+from .lists import join_lists, split
 
 # Fast tokenizers keep truncation as a state of their own and refuse two threads at once.
 _tokenizer_lock = threading.Lock()
 # What a tokenizer tells of a span takes more memory than is kept of it.
 SPANS_AT_A_TIME = 256
+# Each tokenizer's pieces that were met so far, by their ids.
+_strings: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PieceSpan:
-    """A span, its word pieces, and the pieces of each of its tokens."""
+    """A span, its word pieces, and those of each of its tokens."""
 
     span: Span
-    ids: list[int]
+    ids: ndarray
+    """*Shape:* (pieces,)"""
     strings: list[str]
-    type_ids: list[int] | None
-    token_pieces: list[list[int]]
-    """For each token of the span, the places of its pieces in ``ids``, in order."""
+    type_ids: ndarray | None
+    of_tokens: TokenPieces
     truncated: bool = False
+
+    @property
+    def token_pieces(self) -> list[list[int]]:
+        """For each token of the span, the places of its pieces in ``ids``, in order."""
+        return self.of_tokens.tolist()
 
 
 def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list[PieceSpan]]:
@@ -51,23 +61,21 @@ def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list
 
 def pad_batch(tokenizer: Any, parts: Sequence[PieceSpan], width: int) -> WordpieceBatch:
     """Lay the sequences under each other, padded on the right to ``width`` places."""
-    pad_id = tokenizer.pad_token_id or 0
-    ids = numpy.full((len(parts), width), pad_id, dtype="int64")
-    mask = numpy.zeros((len(parts), width), dtype="float32")
-    type_ids = numpy.full((len(parts), width), tokenizer.pad_token_type_id, dtype="int64")
-    strings = []
-    for row, part in enumerate(parts):
-        length = len(part.ids)
-        ids[row, :length] = part.ids
-        mask[row, :length] = 1
-        type_ids[row, :length] = part.type_ids or 0
-        strings.append(part.strings + [tokenizer.pad_token or ""] * (width - length))
+    lengths = [len(part.ids) for part in parts]
+    is_piece = numpy.arange(width) < numpy.array(lengths)[:, None]
+    ids = numpy.full(is_piece.shape, tokenizer.pad_token_id or 0, dtype="int64")
+    ids[is_piece] = numpy.concatenate([part.ids for part in parts])
+    type_ids = None
+    if parts[0].type_ids is not None:
+        type_ids = numpy.full(is_piece.shape, tokenizer.pad_token_type_id, dtype="int64")
+        type_ids[is_piece] = numpy.concatenate([part.type_ids for part in parts])
+    padding = [tokenizer.pad_token or ""] * width
     return WordpieceBatch(
-        strings=strings,
+        strings=[part.strings + padding[length:] for part, length in zip(parts, lengths)],
         input_ids=ids,  # type: ignore[arg-type]
-        attention_mask=mask,  # type: ignore[arg-type]
-        lengths=[len(part.ids) for part in parts],
-        token_type_ids=type_ids if parts[0].type_ids is not None else None,  # type: ignore[arg-type]
+        attention_mask=is_piece.astype("float32"),  # type: ignore[arg-type]
+        lengths=lengths,
+        token_type_ids=type_ids,  # type: ignore[arg-type]
     )
 
 
@@ -86,15 +94,27 @@ def _encode_some(tokenizer: Any, spans: Sequence[Span]) -> Iterator[PieceSpan]:
             return_offsets_mapping=tokenizer.is_fast,
             verbose=False,  # sequences over the limit are cut here, nothing to warn of
         )
-    for i, (span, text) in enumerate(zip(spans, texts)):
-        ids = batch["input_ids"][i]
-        strings = [sys.intern(piece) for piece in tokenizer.convert_ids_to_tokens(ids)]
-        if tokenizer.is_fast:
-            token_pieces = align_by_offsets(span, text, batch["offset_mapping"][i])
-        else:
-            token_pieces = align_by_strings(span, strings, tokenizer.all_special_tokens)
-        type_ids = batch["token_type_ids"][i] if "token_type_ids" in batch else None
-        yield PieceSpan(span, ids, strings, type_ids, token_pieces)
+    ids = batch["input_ids"]
+    strings = _name_pieces(tokenizer, ids)
+    if tokenizer.is_fast:
+        of_tokens = align_by_offsets(spans, texts, batch["offset_mapping"])
+    else:
+        special = tokenizer.all_special_tokens
+        of_tokens = [align_by_strings(*row, special) for row in zip(spans, strings)]
+    type_ids = _to_arrays(batch["token_type_ids"]) if "token_type_ids" in batch else repeat(None)
+    return map(PieceSpan, spans, _to_arrays(ids), strings, type_ids, of_tokens)
+
+
+def _name_pieces(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[list[str]]:
+    """The pieces themselves. Each is one string for all the texts that have it."""
+    known = _strings.setdefault(tokenizer, {})
+    new = list(set().union(*rows) - known.keys())
+    known.update(zip(new, tokenizer.convert_ids_to_tokens(new)))
+    return [[known[i] for i in row] for row in rows]
+
+
+def _to_arrays(rows: Sequence[Sequence[int]]) -> list[ndarray]:
+    return split(*join_lists(rows))
 
 
 def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:
@@ -120,17 +140,17 @@ def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:
 
 def _truncate(tokenizer: Any, whole: PieceSpan, limit: int) -> PieceSpan:
     """Keep the first pieces of a token that alone is longer than the Hero can hold."""
-    own = whole.token_pieces[0]
-    special = set(tokenizer.all_special_ids)
-    spare = [place for place, i in enumerate(whole.ids) if i not in special or place in own]
-    dropped = set(spare[len(spare) - (len(whole.ids) - limit) :])
-    kept = [place for place in range(len(whole.ids)) if place not in dropped]
-    moved = {place: i for i, place in enumerate(kept)}
+    own = whole.of_tokens.places
+    is_spare = ~numpy.isin(whole.ids, tokenizer.all_special_ids)
+    is_spare[own] = True
+    spare = numpy.flatnonzero(is_spare)
+    kept = numpy.delete(numpy.arange(len(whole.ids)), spare[limit - len(whole.ids) :])
+    own = numpy.flatnonzero(numpy.isin(kept, own))
     return PieceSpan(
         whole.span,
-        [whole.ids[place] for place in kept],
+        whole.ids[kept],
         [whole.strings[place] for place in kept],
-        [whole.type_ids[place] for place in kept] if whole.type_ids is not None else None,
-        [[moved[place] for place in own if place in moved]],
+        whole.type_ids[kept] if whole.type_ids is not None else None,
+        TokenPieces(own, numpy.array([len(own)])),
         truncated=True,
     )

@@ -1,7 +1,8 @@
 """Sequences of like length go through the Hero together, so that little of it is padding."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from spacy_transformers.data_classes import WordpieceBatch
@@ -9,27 +10,40 @@ from thinc.api import Model
 from transformers.utils import ModelOutput
 
 from .memory import give_back_freed, sparse_zeros
+from .torch_shim import TorchShim
 
-# A sequence joins a group while it is at least this much of the group's longest ...
-LIKE = 0.8
-# ... or while the group is too small to keep the processor busy.
-SMALLEST_GROUP = 512
-# Padded pieces of a group in prediction: what the Hero keeps at a time, whatever the text.
-LARGEST_GROUP = 8192
+
+@dataclass(frozen=True)
+class GroupLimits:
+    """How rows are grouped on a kind of device; sizes are padded pieces."""
+
+    smallest: int
+    """A sequence joins a group while the group is too small to keep the device busy ..."""
+    largest: int
+    """... and then while it is not too large: what the Hero keeps at a time in prediction ..."""
+    like: float = 0.8
+    """... and the sequence at least this much of the group's longest."""
+
+
+ON_CPU = GroupLimits(smallest=512, largest=8192)
+# There a call takes some milliseconds to launch, however little is in it.
+ON_GPU = GroupLimits(smallest=16_384, largest=65_536)
 
 
 def run_in_groups(
     encoder: Model, pieces: WordpieceBatch, is_train: bool
-) -> tuple[ModelOutput, Callable[[ModelOutput], None]]:
+) -> tuple[ModelOutput, Callable[[ModelOutput], Any]]:
     """Run the encoder over groups of rows, as if over the whole batch.
 
     Returns its output, of which only the last hidden state is put together, and the way back.
     *Shape of the last hidden state:* (rows, places, width).
     """
-    groups = group_rows(pieces.lengths, limit=None if is_train else LARGEST_GROUP)
+    on_cpu = cast(TorchShim, encoder.shims[0]).device.type == "cpu"
+    limits = ON_CPU if on_cpu else ON_GPU
+    groups = group_rows(pieces.lengths, limits, is_train)
     if len(groups) == 1:
         return encoder(pieces, is_train)
-    is_long = sum(pieces.lengths) > LARGEST_GROUP
+    gives_back = on_cpu and not is_train and sum(pieces.lengths) > limits.largest
     hidden: torch.Tensor | None = None
     ways_back = []
     for rows in groups:
@@ -37,10 +51,11 @@ def run_in_groups(
         part = output["last_hidden_state"].detach()
         if hidden is None:
             hidden = sparse_zeros((*pieces.input_ids.shape, part.shape[2]), part)
+        rows = rows.to(part.device, non_blocking=True)
         hidden[rows, : part.shape[1]] = part
         if is_train:
             ways_back.append((rows, part.shape[1], backprop_group))
-        elif is_long:
+        elif gives_back:
             give_back_freed()
 
     def backprop(d_output: ModelOutput) -> None:
@@ -51,20 +66,22 @@ def run_in_groups(
     return ModelOutput(last_hidden_state=hidden), backprop
 
 
-def group_rows(lengths: Sequence[int], limit: int | None) -> list[torch.Tensor]:
+def group_rows(
+    lengths: Sequence[int], limits: GroupLimits, is_train: bool = False
+) -> list[torch.Tensor]:
     """Cut rows, longest first, into groups of like length.
 
-    limit: padded pieces that a group may have, unless it is a single row; None is no limit.
-    Returns the rows of each group.
+    A single row may be larger than a group may be, and in training any group. Returns the
+    rows of each group.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     groups: list[list[int]] = []
     for row in order:
         group = groups[-1] if groups else []
         longest = lengths[group[0]] if group else 0
-        fits = limit is None or longest * (len(group) + 1) <= limit
-        is_small = longest * len(group) < SMALLEST_GROUP
-        if group and fits and (is_small or lengths[row] >= LIKE * longest):
+        fits = is_train or longest * (len(group) + 1) <= limits.largest
+        is_small = longest * len(group) < limits.smallest
+        if group and fits and (is_small or lengths[row] >= limits.like * longest):
             group.append(row)
         else:
             groups.append([row])
@@ -78,7 +95,7 @@ def _take(pieces: WordpieceBatch, rows: torch.Tensor) -> WordpieceBatch:
     longest = max(lengths)
 
     def of_rows(array: Any) -> Any:
-        return None if array is None else array[chosen, :longest]
+        return None if array is None else array[:, :longest][chosen]
 
     return WordpieceBatch(
         strings=[pieces.strings[row] for row in chosen],
