@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .feedforward import CNN, MLP
 from .lstm import LSTM
 from .recurrent import GRU, RNN
+from .triton_device import reads_together
 from .windows import cut_windows
 
 RECURRENCES: dict[str, Callable[[int, int], nn.Module]] = {
@@ -36,6 +37,7 @@ class Gang(nn.Module):
         of ``RECURRENCES``."""
         super().__init__()
         self.windows = tuple(windows)
+        self.recurrence = recurrence
         self.units = nn.ModuleList(RECURRENCES[recurrence](width, w) for w in windows)
 
     def forward(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -47,5 +49,9 @@ class Gang(nn.Module):
         """
         if len(z) == 0:
             return z.new_zeros(0, len(self.windows), z.shape[1])
+        if self.units and reads_together(self.recurrence, z):
+            from .lstm_triton import read_windows
+
+            return read_windows(z, list(self.units), lengths)
         cuts = [cut_windows(lengths, w, z.device) for w in self.windows]
         return torch.stack([unit(z, cut) for unit, cut in zip(self.units, cuts)], dim=1)

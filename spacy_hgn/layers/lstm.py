@@ -41,6 +41,7 @@ class LSTM(nn.Module):
 
     def __init__(self, width: int, window: int) -> None:
         super().__init__()
+        self.window = window
         self.hidden = half_of(width)
         self.project = nn.Linear(width, 8 * self.hidden)
         self.recur_right = nn.Linear(self.hidden, 4 * self.hidden, bias=False)

@@ -66,7 +66,11 @@ def share_runs(
         going = numpy.array([(longest[begins] > step).sum() for step in range(longest[begins[0]])])
         before = numpy.cumsum(going) - going
         places = before[ends[left:right]] + runs[left:right] - low
-        there = torch.from_numpy(begins).to(device)
+        there = _to_device(begins, device)
         rows = [there[:n] + stride * step for step, n in enumerate(going)]
-        blocks.append(Runs(rows, torch.from_numpy(places).to(device)))
-    return Reading(blocks, torch.from_numpy(order).to(device), torch.from_numpy(unsort).to(device))
+        blocks.append(Runs(rows, _to_device(places, device)))
+    return Reading(blocks, _to_device(order, device), _to_device(unsort, device))
+
+
+def _to_device(array: numpy.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(array).to(device, non_blocking=True)

@@ -39,7 +39,7 @@ class Window:
     def inside(self, offset: int) -> Tensor:
         """Whether each token's window has a neighbour at that offset. *Shape:* (tokens, 1)"""
         side = self.left if offset < 0 else self.right
-        return torch.from_numpy(side >= abs(offset)).to(self.device).unsqueeze(1)
+        return self._to_device(side >= abs(offset)).unsqueeze(1)
 
     def neighbour(self, values: Tensor, offset: int) -> Tensor:
         """Each token's neighbour at that offset, zeros where its window has none.
@@ -47,8 +47,11 @@ class Window:
         values: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width).
         """
         rows = (self._places + offset).clip(0, max(len(values) - 1, 0))
-        neighbours = values.index_select(0, torch.from_numpy(rows).to(self.device))
+        neighbours = values.index_select(0, self._to_device(rows))
         return neighbours.masked_fill(~self.inside(offset), 0)
+
+    def _to_device(self, array: numpy.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     @cached_property
     def _places(self) -> numpy.ndarray:

@@ -1,0 +1,184 @@
+"""The LSTM of the Gang on a GPU: a step of all windows and both directions is one kernel.
+
+``lstm.py`` says what is computed, and is what the tests hold this against. There a step is
+a gather, a product and some ten operations on gates, for each window and direction; on a GPU
+their launches and their way through memory cost several times what the products do.
+
+Products are of the inputs' type with sums in float32: bfloat16, or float32 by three TF32
+products ("tf32x3"), whose error is that of float32. Cells are float32.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from . import lstm_kernels as kernels
+from .gang_plan import GangPlan, plan_gang
+
+# Runs, columns of the state and depth of the products that one program of a kernel takes.
+STEP = {"RUNS": 128, "COLUMNS": 64, "DEPTH": 64, "num_warps": 8, "num_stages": 3}
+MULTIPLY_BACK = {"RUNS": 128, "COLUMNS": 128, "DEPTH": 64, "num_warps": 8, "num_stages": 3}
+IN_FLOAT32 = {"RUNS": 64, "COLUMNS": 32, "DEPTH": 32, "num_warps": 4, "num_stages": 3}
+BACK_IN_FLOAT32 = {"RUNS": 128, "COLUMNS": 128, "DEPTH": 32, "num_warps": 8, "num_stages": 3}
+STEP_BACK = {"RUNS": 4, "COLUMNS": 512, "num_warps": 4}
+SUM_OVER_RUNS = {"TOKENS": 8, "COLUMNS": 256, "num_warps": 4}
+
+
+def read_windows(z: Tensor, lstms: Sequence[Any], lengths: Sequence[int]) -> Tensor:
+    """Summarize all windows of all tokens, as each ``LSTM`` does those of its width.
+
+    z: *Shape:* (tokens, width). lstms: one a window. Returns: *Shape:* (tokens, windows, width).
+    """
+    weights = torch.cat([lstm.project.weight for lstm in lstms])
+    bias = torch.cat([lstm.project.bias for lstm in lstms])
+    projected = nn.functional.linear(z, weights, bias)
+    directions = [(lstm.recur_right, lstm.recur_left) for lstm in lstms]
+    recur = torch.stack([linear.weight for pair in directions for linear in pair])
+    recur = recur.to(projected.dtype)
+    # The host plans while the device computes the above.
+    plan = plan_gang(lengths, [lstm.window for lstm in lstms], z.device)
+    states = _LastStates.apply(projected, recur, plan, torch.is_grad_enabled())
+    return states.view(len(z), len(lstms), -1)
+
+
+def probe(device: torch.device) -> bool:
+    """Compile and run the smallest kernel. Raises whatever Triton does where it can't."""
+    out = torch.zeros(1, dtype=torch.int32, device=device)
+    with torch.cuda.device(device):
+        kernels.write_one[(1,)](out)
+    return bool(out.item() == 1)
+
+
+class _LastStates(torch.autograd.Function):
+    """The last states of all windows, in both directions."""
+
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, recur: Tensor, plan: GangPlan, keep: bool) -> Tensor:
+        """projected: tokens, for each unit's gates. *Shape:* (tokens, units * 4 * hidden).
+        recur: *Shape:* (units, 4 * hidden, hidden). keep: what the way back needs.
+        Returns: *Shape:* (tokens, units, hidden)."""
+        units, _, hidden = recur.shape
+        last = projected.new_empty(plan.tokens, units, hidden)
+        cells = projected.new_empty(plan.runs, hidden, dtype=torch.float32)
+        # A row has the state that its step begins with; without a way back, two steps' are held.
+        states = projected.new_empty(plan.rows if keep else 2 * plan.runs, hidden)
+        kept_gates = projected.new_empty(plan.rows if keep else 0, 4 * hidden)
+        kept_cells = projected.new_empty(plan.rows if keep else 0, hidden)
+        arrays = (projected, recur, states, cells, kept_gates, kept_cells, last)
+        sizes = _sizes(hidden, max(kept_gates.numel(), projected.numel()))
+        in_float32 = projected.dtype == torch.float32
+        block = _fit(IN_FLOAT32 if in_float32 else STEP, hidden, projected, tables=4)
+        with torch.cuda.device_of(projected):
+            for step in range(plan.steps):
+                kernels.step[_grid(plan, step, block, hidden)](
+                    *arrays, plan.table, plan.column, plan.steps, units, step, plan.runs,
+                    FIRST=step == 0, KEEP=keep, PRECISION=_precision(), **sizes, **block,
+                )  # fmt: skip
+        ctx.save_for_backward(recur, states, kept_gates, kept_cells)
+        ctx.plan = plan
+        return last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_last: Tensor) -> tuple[Tensor | None, ...]:
+        recur, states, gates, kept_cells = ctx.saved_tensors
+        plan: GangPlan = ctx.plan
+        with torch.cuda.device_of(gates):
+            d_gates = _gates_back(plan, d_last.contiguous(), recur, gates, kept_cells)
+            d_projected = _inputs_back(plan, d_gates, len(recur))
+        d_recur = torch.stack(
+            [
+                d_gates[second:end].t() @ states[second:end]
+                for second, end in zip(plan.second_rows, plan.first_rows[1:])
+            ]
+        )
+        return d_projected, d_recur, None, None
+
+
+def _gates_back(
+    plan: GangPlan, d_last: Tensor, recur: Tensor, gates: Tensor, kept_cells: Tensor
+) -> Tensor:
+    """The gradients of all steps' gates. *Shape:* (rows, 4 * hidden)"""
+    units, _, hidden = recur.shape
+    recur = recur.mT.contiguous()  # TF32's products want the depth in a row
+    d_cells = d_last.new_empty(plan.runs, hidden, dtype=torch.float32)
+    d_states = gates.new_empty(plan.runs, hidden)
+    d_gates = torch.empty_like(gates)
+    table = (plan.table, plan.column, plan.steps, units)
+    sizes = _sizes(hidden, gates.numel())
+    in_float32 = gates.dtype == torch.float32
+    multiply = _fit(BACK_IN_FLOAT32 if in_float32 else MULTIPLY_BACK, hidden, gates, tables=1)
+    block = _narrow(STEP_BACK, hidden)
+    for step in reversed(range(plan.steps)):
+        if step + 1 < plan.steps:
+            kernels.multiply_back[_grid(plan, step + 1, multiply, hidden)](
+                d_gates, recur, d_states, *table, step + 1,
+                PRECISION=_precision(), **sizes, **multiply,
+            )  # fmt: skip
+        kernels.step_back[_grid(plan, step, block, hidden)](
+            d_last, d_states, gates, kept_cells, d_cells, d_gates, *table, step,
+            FIRST=step == 0, **sizes, **block,
+        )  # fmt: skip
+    return d_gates
+
+
+def _inputs_back(plan: GangPlan, d_gates: Tensor, units: int) -> Tensor:
+    """The gradients of the projected tokens. *Shape:* (tokens, units * 4 * hidden)"""
+    width = d_gates.shape[1]
+    d_projected = d_gates.new_empty(plan.tokens, units * width)
+    block = _narrow(SUM_OVER_RUNS, width)
+    grid = (triton.cdiv(plan.tokens, block["TOKENS"]), triton.cdiv(width, block["COLUMNS"]), units)
+    kernels.sum_over_runs[grid](
+        d_gates, d_projected, plan.table, plan.column, plan.steps, units, plan.tokens,
+        **_sizes(width // 4, d_gates.numel()), **block,
+    )  # fmt: skip
+    return d_projected
+
+
+def _grid(plan: GangPlan, step: int, block: dict[str, int], hidden: int) -> tuple[int, int, int]:
+    """Programs for a step: blocks of the runs that take it, of columns, and units."""
+    most = int(plan.going[step].max())
+    units = 2 * plan.going.shape[1]
+    return triton.cdiv(most, block["RUNS"]), triton.cdiv(hidden, block["COLUMNS"]), units
+
+
+def _sizes(hidden: int, largest: int) -> dict[str, Any]:
+    """largest: numbers in the largest array, which decides how places are counted."""
+    return {"HIDDEN": hidden, "INDEX": tl.int32 if largest < 2**31 else tl.int64}
+
+
+def _narrow(block: dict[str, int], columns: int) -> dict[str, int]:
+    """The block, no wider than arrays of so many columns; products take 16 at least."""
+    most = max(1 << (columns - 1).bit_length(), 16)
+    return {k: min(v, most) if k in ("COLUMNS", "DEPTH") else v for k, v in block.items()}
+
+
+def _fit(block: dict[str, int], hidden: int, like: Tensor, tables: int) -> dict[str, int]:
+    """The block of a product, with as many stages in flight as the device's memory holds.
+
+    like: of the product's type and device. tables: of weights, by which states are multiplied.
+    """
+    block = _narrow(block, hidden)
+    rows = block["RUNS"] + tables * block["COLUMNS"]
+    stages = _shared_memory(like.device) // (rows * block["DEPTH"] * like.element_size())
+    return {**block, "num_stages": max(1, min(block["num_stages"], stages))}
+
+
+@cache
+def _shared_memory(device: torch.device) -> int:
+    """Bytes that a program may have beside its registers."""
+    if device.type != "cuda":
+        return 2**16
+    found = torch.cuda.get_device_properties(device)
+    return getattr(found, "shared_memory_per_block_optin", found.shared_memory_per_block)
+
+
+def _precision() -> str:
+    """How float32 is multiplied: as torch does, or as exactly by three products."""
+    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"
