@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import Doc, Span, SpanGroup
 
-from .decoding import Borders, borders_of
+from .decoding import Borders, Entity, borders_of
+from .layers.lists import ends_of
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -37,24 +39,48 @@ def score_of(span: Span) -> float | None:
     return None
 
 
-def annotate(doc: Doc, key: str | None, spans: Sequence[Span], scores: Sequence[float]) -> None:
-    """Add entities to those on the Doc, and, unless key is None, to ``doc.spans[key]`` with scores.
+def annotate(
+    docs: Sequence[Doc],
+    borders: Borders,
+    key: str | None,
+    labels: Sequence[str],
+    entities: Sequence[tuple[Entity, float]],
+) -> None:
+    """Add entities to those on Docs, and, unless key is None, to ``doc.spans[key]`` with scores.
 
-    What the group had before stays in it as long as it is an entity still.
+    What a group had before stays in it as long as it is an entity still.
+
+    borders: of all Docs. entities: in order, each with its score; their tokens are counted
+    through all Docs.
     """
-    scored = [*predicted_entities(doc, key), *zip(spans, scores)]
-    scored.sort(key=lambda pair: pair[0].start)
-    if len(doc):
-        _add_entities(doc, spans)
-    if key is not None:
-        entities = [span for span, _ in scored]
-        attrs = {
-            **MARK,
-            "scores": numpy.array([score for _, score in scored], dtype="float32"),
-            # By characters: retokenizing moves tokens, and a group's spans can't be read then.
-            "entities": numpy.array(list(map(_key, entities)), dtype="uint64").reshape(-1, 3),
-        }
-        doc.spans[key] = SpanGroup(doc, name=key, spans=entities, attrs=attrs)
+    ends = ends_of(list(map(len, docs)))
+    is_bare = numpy.diff(ends_of(~borders.free)[ends]) == 0
+    firsts = [start for (start, _, _), _ in entities]
+    bounds = pairwise(numpy.searchsorted(firsts, ends).tolist())
+    for doc, first, bare, (low, high) in zip(docs, ends.tolist(), is_bare.tolist(), bounds):
+        found = [
+            (Span(doc, start - first, end - first, labels[label]), score)
+            for (start, end, label), score in entities[low:high]
+        ]
+        scored = found if bare else _sorted([*predicted_entities(doc, key), *found])
+        _add_entities(doc, [span for span, _ in found], bare)
+        if key is not None:
+            doc.spans[key] = _to_group(doc, key, scored)
+
+
+def _to_group(doc: Doc, key: str, scored: Sequence[tuple[Span, float]]) -> SpanGroup:
+    entities = [span for span, _ in scored]
+    attrs = {
+        **MARK,
+        "scores": numpy.array([score for _, score in scored], dtype="float32"),
+        # By characters: retokenizing moves tokens, and a group's spans can't be read then.
+        "entities": numpy.array(list(map(_key, entities)), dtype="uint64").reshape(-1, 3),
+    }
+    return SpanGroup(doc, name=key, spans=entities, attrs=attrs)
+
+
+def _sorted(scored: list[tuple[Span, float]]) -> list[tuple[Span, float]]:
+    return sorted(scored, key=lambda pair: pair[0].start)
 
 
 def predicted_entities(doc: Doc, key: str | None) -> list[tuple[Span, float]]:
@@ -76,8 +102,14 @@ def borders_before(doc: Doc, key: str | None) -> Borders:
     return replace(borders, free=free)
 
 
-def _add_entities(doc: Doc, spans: Sequence[Span]) -> None:
-    """Add entities to those on the Doc, and mark all other tokens as outside."""
+def _add_entities(doc: Doc, spans: list[Span], is_bare: bool) -> None:
+    """Add entities to those on the Doc, and mark all other tokens as outside.
+
+    is_bare: no token is in an entity or blocked.
+    """
+    if is_bare:
+        doc.set_ents(spans, default="outside")
+        return
     iob, entity_type = doc.to_array([ENT_IOB, ENT_TYPE]).T
     blocked = numpy.flatnonzero((iob == 3) & (entity_type == 0))
     blocked_spans = [doc[i : i + 1] for i in blocked.tolist()]

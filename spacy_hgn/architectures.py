@@ -6,12 +6,13 @@ from typing import Any
 from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import FullTransformerBatch
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
-from thinc.api import Dropout, Model, chain
+from thinc.api import Model, chain, ragged2list
 from thinc.types import Floats2d, Ragged
 
+from .layers.flat import flat_hero_gang
 from .layers.hero import Hero
-from .layers.hero_gang import check_windows, hero_gang
-from .layers.tag_scores import tag_scores
+from .layers.hero_gang import check_settings
+from .layers.hero_gang_shim import HeroGangShim
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 
@@ -42,14 +43,9 @@ def build_hero_gang_tagger(
         bfloat16 where the processor has instructions for it.
     Raises ValueError for values that are none of these.
     """
-    fused = build_hero_gang_tok2vec(tok2vec, windows, recurrence, fusion, dropout, precision)
-    output = tag_scores(nO)
-    model: Tok2Vec = chain(fused, output)
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", output)
-    model.set_ref("hero_gang", fused.layers[-1] if windows else None)
-    model.attrs["windows"] = list(windows)
-    return model
+    settings = check_settings(windows, recurrence, fusion)
+    shim = HeroGangShim(settings, is_tagger=True, precision=precision)
+    return _over(tok2vec, shim, dropout, nO)
 
 
 def build_hero_gang_tok2vec(
@@ -65,11 +61,9 @@ def build_hero_gang_tok2vec(
     The model reads Docs and returns one array a Doc. *Shape:* (tokens, width).
     The arguments are those of ``build_hero_gang_tagger``.
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout: expected a rate from 0 up to, not including, 1; got {dropout}.")
-    if not check_windows(windows):
-        return chain(tok2vec, Dropout(dropout))
-    return chain(tok2vec, Dropout(dropout), hero_gang(windows, recurrence, fusion, precision))
+    settings = check_settings(windows, recurrence, fusion)
+    shim = HeroGangShim(settings, is_tagger=False, precision=precision)
+    return _over(tok2vec, shim, dropout, None)
 
 
 def build_transformer_model(
@@ -128,3 +122,15 @@ def build_tok2vec_transformer(
     )
     # Nested as the listener is, so that either's weights fit the other.
     return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))
+
+
+def _over(tok2vec: Tok2Vec, shim: HeroGangShim, dropout: float, nO: int | None) -> Tok2Vec:
+    """One flat layer over the Hero, and its array cut into those of the Docs."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout: expected a rate from 0 up to, not including, 1; got {dropout}.")
+    flat = flat_hero_gang(tok2vec, shim, dropout, nO)
+    model: Tok2Vec = chain(flat, ragged2list())
+    model.set_ref("flat", flat)
+    model.set_ref("tok2vec", tok2vec)
+    model.attrs["windows"] = shim.cfg["windows"]
+    return model

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy
-from spacy.attrs import ENT_IOB, SENT_START
+from spacy.attrs import ENT_IOB, IS_SPACE, SENT_START
 from spacy.tokens import Doc
 
+from .layers.lists import ends_of
+from .steps import Steps
 from .tags import TagSet
 
 DECODERS = ("viterbi", "argmax")
@@ -17,43 +20,43 @@ Entity = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Borders:
-    """Where in a text entities may be. *Shape of each:* (tokens,), boolean."""
+    """Where in texts, end to end, entities may be. *Shape of each:* (tokens,), boolean."""
 
     free: numpy.ndarray
     """The token may be in an entity: it isn't in one already, and it isn't blocked."""
     solid: numpy.ndarray
     """An entity may begin or end at the token: it isn't white space."""
     joined: numpy.ndarray
-    """The token may be in one entity with the one before it: no sentence starts here."""
+    """The token may be in one entity with the one before it: no text or sentence starts here."""
 
 
-def borders_of(doc: Doc) -> Borders:
-    """Read off the Doc where ``ner`` would allow entities too."""
-    iob, sent_start = doc.to_array([ENT_IOB, SENT_START]).astype("int64").T
-    return Borders(
-        free=(iob != 1) & (iob != 3),
-        solid=numpy.array([not token.is_space for token in doc], dtype=bool),
-        joined=sent_start != 1,
-    )
+def borders_of(*docs: Doc) -> Borders:
+    """Read off Docs where ``ner`` would allow entities too."""
+    attributes = numpy.concatenate([doc.to_array([ENT_IOB, SENT_START, IS_SPACE]) for doc in docs])
+    iob, sent_start, is_space = attributes.astype("int64").T
+    joined = sent_start != 1
+    firsts = ends_of(list(map(len, docs)))[:-1]
+    joined[firsts[firsts < len(joined)]] = False
+    return Borders(free=(iob != 1) & (iob != 3), solid=is_space == 0, joined=joined)
 
 
 def decode(
     probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, decoder: str
 ) -> list[Entity]:
-    """Entities of one text, in order.
+    """The entities of texts, in order.
 
     probabilities: *Shape:* (tokens, tags). decoder: "viterbi", the most probable sequence
     of tags that the scheme and the borders allow; or "argmax", each token's most probable
     tag, where an inside without a beginning begins an entity, as conlleval reads it.
     """
-    if len(probabilities) == 0:
-        return []
     if decoder == "argmax":
         tags = numpy.where(borders.free, probabilities.argmax(axis=1), 0)
         return _trim(read_tags(tags, borders, tag_set), borders)
     tags = numpy.where(allowed_tags(borders, tag_set), probabilities, -1).argmax(axis=1)
-    if not is_valid(tags, borders, tag_set):
-        tags = viterbi(probabilities, borders, tag_set)
+    wrong = misfits(tags, borders, tag_set)
+    if wrong.any():
+        parts = parts_with(wrong, borders)
+        tags[parts] = viterbi(probabilities[parts], take_parts(borders, parts), tag_set)
     return read_tags(tags, borders, tag_set)
 
 
@@ -72,48 +75,76 @@ def may_go_on(borders: Borders) -> numpy.ndarray:
     return borders.free & borders.joined & free_before
 
 
-def is_valid(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> bool:
-    """Whether tags that ``allowed_tags`` lets stand may also follow each other."""
-    in_entity = tag_set.label_of[tags] >= 0
-    goes_on = numpy.concatenate([tag_set.continues[tags[1:]], [False]])
-    return bool(
-        not tag_set.continues[tags[0]]
-        and not tag_set.stays_open[tags[-1]]
-        and tag_set.can_follow[tags[:-1], tags[1:]].all()
-        and (borders.solid | ~in_entity | goes_on).all()
-    )
+def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+    """Tokens whose tags, which ``allowed_tags`` lets stand, don't go with the next one's, or end
+    an entity in white space. *Shape:* (tokens,), boolean"""
+    goes_on = numpy.zeros(len(tags), dtype=bool)
+    goes_on[:-1] = tag_set.continues[tags[1:]]
+    fits = ~tag_set.stays_open[tags]
+    fits[:-1] = tag_set.can_follow[tags[:-1], tags[1:]]
+    return ~(fits & (borders.solid | (tag_set.label_of[tags] < 0) | goes_on))
+
+
+def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.ndarray:
+    """The tokens of those parts of texts that have any of the given ones.
+
+    No entity crosses the borders of a part, so the other parts are of no account.
+    tokens: their places, or whether each is given. Returns: *Shape:* (tokens,), boolean
+    """
+    part = numpy.cumsum(~may_go_on(borders)) - 1
+    is_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
+    is_wanted[part[tokens]] = True
+    return is_wanted[part]
+
+
+def take_parts(borders: Borders, parts: numpy.ndarray) -> Borders:
+    """The borders of some parts, one behind the other."""
+    return Borders(borders.free[parts], borders.solid[parts], may_go_on(borders)[parts])
 
 
 def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
     """The most probable tags that scheme and borders allow. *Shape:* (tokens,)
 
     An entity in whose midst there is white space must go on after it, so that it ends in a
-    solid token.
+    solid token. All parts of texts between which no entity goes on are gone through at once.
     """
-    length, n_tags = probabilities.shape
-    allowed = allowed_tags(borders, tag_set)
+    is_first = ~may_go_on(borders)
+    is_last = numpy.append(is_first[1:], True)
+    steps = Steps(is_first)
+    scores = _log_scores(probabilities, borders, tag_set, is_last)[steps.order]
+    must_go_on = (tag_set.label_of < 0)[:, None] | tag_set.continues[None, :]
+    follow = numpy.where(tag_set.can_follow, 0.0, -numpy.inf)
+    follow_blank = numpy.where(must_go_on, follow, -numpy.inf)
+    solid = borders.solid[steps.order][:, None, None]
+    back = numpy.zeros(scores.shape, dtype="int64")
+    for before, step in pairwise(steps.rows):
+        going = slice(before.start, before.start + step.stop - step.start)
+        reach = scores[going, :, None] + numpy.where(solid[going], follow, follow_blank)
+        back[step] = reach.argmax(axis=1)
+        scores[step] += reach.max(axis=1)
+    tags = scores.argmax(axis=1)  # of a part's last token; of the others by the one behind
+    for before, step in reversed(list(pairwise(steps.rows))):
+        going = slice(before.start, before.start + step.stop - step.start)
+        tags[going] = numpy.take_along_axis(back[step], tags[step, None], axis=1)[:, 0]
+    in_text = numpy.empty_like(tags)
+    in_text[steps.order] = tags
+    return in_text
+
+
+def _log_scores(
+    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, is_last: numpy.ndarray
+) -> numpy.ndarray:
+    """Logarithms of probabilities, -inf where a token can't have the tag. *Shape:* (tokens, tags)
+
+    is_last: whether no entity goes on behind the token. *Shape:* (tokens,)
+    """
     floor = numpy.finfo("float32").tiny  # a tag that underflowed is improbable, not forbidden
     logs = numpy.log(numpy.maximum(probabilities, floor, dtype="float64"))
-    scores = numpy.where(allowed, logs, -numpy.inf)
-    in_entity = tag_set.label_of >= 0
-    must_go_on = ~in_entity[:, None] | tag_set.continues[None, :]
-    follow = numpy.where(tag_set.can_follow, 0.0, -numpy.inf)
-    follow_blank = numpy.where(tag_set.can_follow & must_go_on, 0.0, -numpy.inf)
-    scores[0, tag_set.continues] = -numpy.inf
-    scores[-1, tag_set.stays_open] = -numpy.inf
-    if not borders.solid[-1]:
-        scores[-1, in_entity] = -numpy.inf
-    best = scores[0]
-    back = numpy.zeros((length, n_tags), dtype="int64")
-    for i in range(1, length):
-        reach = best[:, None] + (follow if borders.solid[i - 1] else follow_blank)
-        back[i] = reach.argmax(axis=0)
-        best = reach[back[i], numpy.arange(n_tags)] + scores[i]
-    tags = numpy.empty(length, dtype="int64")
-    tags[-1] = best.argmax()
-    for i in range(length - 1, 0, -1):
-        tags[i - 1] = back[i, tags[i]]
-    return tags
+    forbidden = ~allowed_tags(borders, tag_set)
+    forbidden |= is_last[:, None] & tag_set.stays_open
+    forbidden |= (is_last & ~borders.solid)[:, None] & (tag_set.label_of >= 0)
+    logs[forbidden] = -numpy.inf
+    return logs
 
 
 def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[Entity]:
@@ -133,6 +164,8 @@ def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[En
 
 def _trim(entities: Sequence[Entity], borders: Borders) -> list[Entity]:
     """Take white space off the ends of entities; drop those that are nothing else."""
+    if borders.solid.all():
+        return list(entities)
     trimmed = []
     for start, end, label in entities:
         solid = numpy.flatnonzero(borders.solid[start:end])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 from spacy.tokens import Doc
-from thinc.api import Model, chain
+from thinc.api import Model
 
-from .blocks import predict_in_blocks
 from .decoding import Borders, Entity, decode
-from .layers.hero_gang import fusion_of, has_weights, member_weights
+from .layers.flat import ask_module, shim_of
+from .layers.hero_gang import has_weights
 from .scores.calibration import temper
 from .scores.posteriors import Posteriors
 
@@ -105,23 +105,22 @@ class Explanation:
 
 def explain(component: "HgnNer", doc: Doc, borders: Borders) -> Explanation:
     """Predict a Doc and tell why. borders: as they were before the component saw the Doc."""
-    (predicted,) = component.predict([doc])
-    probabilities = component.model.ops.to_numpy(predicted)
+    (probabilities,) = component.predict([doc])
     found = decode(probabilities, borders, component.tag_set, component.decoder)
     tempered = temper(probabilities, component.temperature)
     entities: list[ExplainedEntity] = []
     if found:
         posteriors = Posteriors(tempered, borders, component.tag_set)
         entities = [_explain(each, posteriors, borders, component.labels) for each in found]
-    layer = component.model.maybe_get_ref("hero_gang")
-    windows = component.model.attrs.get("windows", [])
+    windows = component.model.attrs["windows"]
+    fusion = shim_of(component.model.get_ref("flat")).cfg.get("fusion")
     return Explanation(
         words=tuple(token.text for token in doc),
         spaces=tuple(bool(token.whitespace_) for token in doc),
-        fusion=fusion_of(layer) if layer else None,
+        fusion=fusion,
         members=(*(f"window {width}" for width in windows), HERO),
         tags=tuple(component.tag_set.tags),
-        weights=_weights(component.model, layer, doc),
+        weights=_weights(component.model, fusion, doc),
         probabilities=tempered,
         entities=tuple(each for each in entities if each.score >= component.threshold),
     )
@@ -157,20 +156,11 @@ def _explain(
     )
 
 
-def _weights(model: Model, layer: Model | None, doc: Doc) -> numpy.ndarray | None:
-    """The weights of a tagger's members. *Shape:* (tokens, members)
-
-    layer: its "hero_gang", which may be lacking: then the Hero is all.
-    """
-    if layer is None:
+def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None:
+    """The weights of a tagger's members. *Shape:* (tokens, members)"""
+    if fusion is None:  # the Hero is all
         return numpy.ones((len(doc), 1), dtype="float32")
-    if not has_weights(layer):
+    if not has_weights(fusion):
         return None
-    if not len(doc):
-        return numpy.empty((0, len(model.attrs["windows"]) + 1), dtype="float32")
-    tok2vec = model.get_ref("tok2vec")
-    weigher: Model = chain(tok2vec, member_weights(layer))
-    weigher.set_ref("tok2vec", tok2vec)
-    weigher.attrs["windows"] = model.attrs["windows"]
-    (weights,) = predict_in_blocks(weigher, [doc])
-    return model.ops.to_numpy(weights)
+    members = len(model.attrs["windows"]) + 1
+    return model.ops.to_numpy(ask_module(model.get_ref("flat"), [doc], "weights", members).dataXd)

@@ -1,28 +1,41 @@
 """The component ``hgn_ner``: named entities from the Hero-Gang Neural model."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy
+import torch
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer
-from thinc.types import Floats2d
+from thinc.api import (
+    Model,
+    Optimizer,
+    get_array_module,
+    set_dropout_rate,
+    to_numpy,
+    torch2xp,
+    xp2torch,
+)
+from thinc.types import Floats2d, Ragged
+from torch import Tensor
 
 from .annotation import annotate, borders_before, register_score
-from .blocks import predict_in_blocks
 from .config_optimizer import let_optimizer_refer
 from .decoding import DECODERS, borders_of, decode
 from .default_config import DEFAULT_CONFIG
 from .explanation import Explanation, explain
 from .forking import let_forked_processes_compute
+from .layers.flat import shim_of
+from .layers.lists import ends_of, split
+from .layers.older_layout import in_present_layout
 from .layers.tag_scores import is_initialized, resize_tags
-from .learning.loss import example_loss
+from .learning.gold import batch_tags
+from .learning.loss import batch_loss
 from .learning.rehearsal import as_optimizer, rehearse
 from .learning.unlearnable import UnlearnableEntity, UnlearnableGold
 from .scores.alternatives import Alternative, find_alternatives
@@ -188,32 +201,36 @@ class HgnNer(SealedPipe):
         self.model.initialize(X=sample, Y=tags)
         self.temperature = 1.0
 
-    def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
-        """Tag probabilities, one array a Doc. *Shape:* (tokens, tags)
+    def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
+        """Tag probabilities on the host, one array a Doc: all are views of that of the batch.
 
-        Raises ValueError where the model listens to a component that hasn't run.
+        *Shape of each:* (tokens, tags). Raises ValueError where the model listens to a component
+        that hasn't run.
         """
         docs = list(docs)
         filled = [doc for doc in docs if len(doc)]
+        found = numpy.empty((0, len(self.tag_set)), dtype="float32")
         if filled:
             self._require_initialized()
-        require_vectors(self.model, filled)
-        found = iter(predict_in_blocks(self.model, filled))
-        nothing = self.model.ops.alloc2f(0, len(self.tag_set))
-        return [next(found) if len(doc) else nothing for doc in docs]
+            require_vectors(self.model, filled)
+            found = self.model.ops.to_numpy(self._flat.predict(filled).dataXd)
+        return split(found, ends_of(list(map(len, docs))))
 
-    def set_annotations(self, docs: Iterable[Doc], scores: list[Floats2d]) -> None:
-        """Decode tag probabilities into ``doc.ents`` and, with scores, ``doc.spans``."""
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Any]) -> None:
+        """Decode tag probabilities into ``doc.ents`` and, with scores, ``doc.spans``.
+
+        scores: as from ``predict``, on the host or on a device.
+        """
         docs = list(docs)
-        arrays = [self.model.ops.to_numpy(probabilities) for probabilities in scores]
-        borders = [borders_of(doc) for doc in docs]
-        found = [decode(*text, self.tag_set, self.decoder) for text in zip(arrays, borders)]
-        tempered = [temper(array, self.temperature) for array in arrays]
+        if not docs:
+            return
+        probabilities = numpy.concatenate(list(map(to_numpy, scores)))
+        borders = borders_of(*docs)
+        found = decode(probabilities, borders, self.tag_set, self.decoder)
+        tempered = temper(probabilities, self.temperature)
         probable = entity_probabilities(tempered, borders, self.tag_set, found)
-        for doc, entities, of_entities in zip(docs, found, probable):
-            kept = [pair for pair in zip(entities, of_entities) if pair[1] >= self.threshold]
-            spans = [Span(doc, start, end, self.labels[label]) for (start, end, label), _ in kept]
-            annotate(doc, self._spans_key, spans, [score for _, score in kept])
+        kept = [pair for pair in zip(found, probable) if pair[1] >= self.threshold]
+        annotate(docs, borders, self._spans_key, self.labels, kept)
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
         """What else might be where the span is: the k most probable entities that have any of its
@@ -227,7 +244,7 @@ class HgnNer(SealedPipe):
         _expect(span, Span, "such as doc[0:2] or doc.ents[0]")
         (probabilities,) = self.predict([span.doc])
         posteriors = Posteriors(
-            temper(self.model.ops.to_numpy(probabilities), self.temperature),
+            temper(probabilities, self.temperature),
             borders_before(span.doc, self._spans_key),
             self.tag_set,
         )
@@ -254,7 +271,21 @@ class HgnNer(SealedPipe):
     ) -> dict[str, float]:
         """Learn from gold-standard Examples. Raises ValueError before ``initialize``."""
         self._require_initialized()
-        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "HgnNer.update")
+        docs = [eg.predicted for eg in examples]
+        if not any(map(len, docs)):
+            return losses
+        set_dropout_rate(self.model, drop)
+        found, backprop = self._flat.begin_update(docs)
+        loss, gradient = self._learn(examples, xp2torch(found.dataXd, device=self._device))
+        backprop(Ragged(torch2xp(gradient), found.lengths))
+        losses[self.name] += self._as_number(loss)  # waits for the device: so not before
+        if sgd:
+            self.finish_update(sgd)
+        return losses
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
@@ -267,15 +298,12 @@ class HgnNer(SealedPipe):
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")
-        self._unlearnable.add(examples, self.labels, self.incorrect_spans_key, self.name)
-        parts = [
-            example_loss(eg, p, self.tag_set, self.incorrect_spans_key, self.model.ops)
-            for eg, p in zip(examples, scores)
-        ]
-        loss = sum(part for part, _ in parts)
-        if numpy.isnan(loss):
-            raise ValueError(Errors.E910.format(name=self.name))
-        return loss, [gradient for _, gradient in parts]
+        joined = get_array_module(scores[0]).concatenate(scores)
+        probabilities = xp2torch(joined, device=self._device)
+        loss, gradient = self._learn(examples, probabilities)
+        ends = ends_of(list(map(len, scores)))
+        d_scores = split(torch2xp(gradient), ends)  # type: ignore[arg-type]
+        return self._as_number(loss), cast(list[Floats2d], d_scores)
 
     def rehearse(
         self,
@@ -335,12 +363,35 @@ class HgnNer(SealedPipe):
     def load_model(self, data: bytes) -> None:
         """Take weights. Raises ValueError where they don't fit the model or the labels."""
         self._check_outputs()
-        super().load_model(data)
+        super().load_model(in_present_layout(data))
         self._check_outputs()
 
     @property
+    def _flat(self) -> Model[list[Doc], Ragged]:
+        """The model as it reads a batch: into one array of all tokens."""
+        return self.model.get_ref("flat")
+
+    @property
+    def _device(self) -> torch.device:
+        """Where the weights are, whatever is current in the thread."""
+        return shim_of(self._flat).device
+
+    def _learn(self, examples: list[Example], probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss and its gradient, as from ``batch_loss``; notes what can't be learnt."""
+        key = self.incorrect_spans_key
+        tags, doubtful = batch_tags(examples, self.tag_set)
+        self._unlearnable.add(doubtful if key is None else examples, self.labels, key, self.name)
+        return batch_loss(probabilities, tags, examples, self.tag_set, key)
+
+    def _as_number(self, loss: Tensor) -> float:
+        number = loss.item()
+        if numpy.isnan(number):
+            raise ValueError(Errors.E910.format(name=self.name))
+        return number
+
+    @property
     def _is_initialized(self) -> bool:
-        return is_initialized(self.model.get_ref("output_layer"))
+        return is_initialized(self.model)
 
     def _require_initialized(self) -> None:
         if not self._is_initialized:
@@ -368,7 +419,7 @@ class HgnNer(SealedPipe):
         return sorted(labels)
 
     def _check_outputs(self) -> None:
-        outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
+        outputs = self._flat.maybe_get_dim("nO")
         if outputs not in (None, len(self.tag_set)):
             raise ValueError(
                 f"The model of {self.name} has nO = {outputs}, but its labels "

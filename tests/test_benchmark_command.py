@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from spacy_hgn.cli.benchmark import benchmark, read_texts
 from spacy_hgn.layers import precision as precisions
+from spacy_hgn.layers.flat import shim_of
 from spacy_hgn.layers.precision import predicting_in
 from spacy_hgn.measuring import Candidate, Result, models_of
 
@@ -150,12 +151,15 @@ def test_modules_compute_in_the_precision_that_is_measured(nlp, gold):
 
     for shim in shims_of(nlp):
         shim._model.register_forward_hook(look)
+    shim_of(nlp.get_pipe("hgn_ner").model.get_ref("flat"))._model.classifier.register_forward_hook(
+        look
+    )
     corpus = read_texts(gold, nlp)
     benchmark(nlp, corpus, ["float32"], [2], rounds=1)
-    assert in_bfloat16 == {"BertModel": {False}, "HeroGang": {False}, "TagLogits": {False}}
+    assert in_bfloat16 == {"BertModel": {False}, "HeroGang": {False}, "Linear": {False}}
     in_bfloat16.clear()
     benchmark(nlp, corpus, ["bfloat16"], [2], rounds=1)  # the classifier never is, in any config
-    assert in_bfloat16 == {"BertModel": {True}, "HeroGang": {True}, "TagLogits": {False}}
+    assert in_bfloat16 == {"BertModel": {True}, "HeroGang": {True}, "Linear": {False}}
 
 
 def test_the_pipeline_keeps_its_own_precision(nlp, gold):

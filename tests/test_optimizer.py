@@ -5,10 +5,10 @@ import pytest
 import spacy
 import torch
 from spacy.training import Example
-from thinc.api import fix_random_seed, registry
+from thinc.api import fix_random_seed, noop, registry
 from torch import nn
 
-from spacy_hgn.layers.hero_gang import hero_gang
+from spacy_hgn.architectures import build_hero_gang_tok2vec
 from spacy_hgn.optimizer import AdamW
 
 WIDTH = 4
@@ -17,7 +17,7 @@ RATES = {"learn_rate": 0.01, "weight_decay": 0.1}
 
 def make_layer(seed: int = 0):
     fix_random_seed(seed)
-    layer = hero_gang([1, 3], "lstm", "dot")
+    layer = build_hero_gang_tok2vec(noop(), [1, 3], "lstm", "dot", 0.0, "float32")
     layer.initialize(X=[numpy.ones((2, WIDTH), dtype="f")])
     return layer
 
@@ -35,7 +35,7 @@ def weights(layer) -> torch.Tensor:
 
 
 def module_of(layer) -> nn.Module:
-    return layer.shims[0]._model
+    return layer.layers[0].shims[0]._model
 
 
 def torch_twin(layer, rate: float, max_norm: float, *others):
@@ -126,7 +126,7 @@ def test_gradients_of_several_passes_are_summed():
 
 def test_hero_has_a_rate_of_its_own():
     hero, gang = make_layer(), make_layer()
-    hero.shims[0].part = "hero"
+    hero.layers[0].shims[0].part = "hero"
     before = weights(hero)
     backpropagate(hero, gang)
     optimizer = AdamW(0.01, 0.0)

@@ -114,19 +114,36 @@ def test_ranked_are_all_entities_of_a_region_in_order(text, data):
     assert scores == pytest.approx([found.of(entity) for entity, _ in ranked], rel=1e-9)
 
 
+def lay_end_to_end(batch, entities):
+    """Texts as one, and their entities as that one counts tokens."""
+    free, solid, joined = (
+        numpy.concatenate([getattr(borders, name) for _, borders, _ in batch])
+        for name in ("free", "solid", "joined")
+    )
+    starts = numpy.cumsum([0, *(len(probabilities) for probabilities, *_ in batch)]).tolist()
+    joined[starts[:-1]] = False
+    moved = [
+        (first + start, first + end, label)
+        for first, found in zip(starts, entities)
+        for start, end, label in found
+    ]
+    probabilities = numpy.concatenate([probabilities for probabilities, *_ in batch])
+    return probabilities, Borders(free, solid, joined), moved
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(texts(max_tokens=9), min_size=1, max_size=6), st.sampled_from(DECODERS))
 def test_a_text_scores_alone_as_in_any_batch(batch, decoder):
     tag_set = batch[0][2]
     batch = [each for each in batch if each[2] == tag_set]
     entities = [decode(*each, decoder) for each in batch]
-    together = entity_probabilities(
-        [each[0] for each in batch], [each[1] for each in batch], tag_set, entities
-    )
-    assert [len(scores) for scores in together] == [len(found) for found in entities]
-    for each, found, scores in zip(batch, entities, together):
-        alone = Posteriors(*each)
-        assert scores == pytest.approx([alone.of(entity) for entity in found], rel=1e-9)
+    probabilities, borders, moved = lay_end_to_end(batch, entities)
+    assert decode(probabilities, borders, tag_set, decoder) == moved
+    together = entity_probabilities(probabilities, borders, tag_set, moved)
+    alone = [
+        Posteriors(*each).of(entity) for each, found in zip(batch, entities) for entity in found
+    ]
+    assert together == pytest.approx(alone, rel=1e-9)
 
 
 @settings(max_examples=100, deadline=None)
@@ -182,11 +199,11 @@ def test_sentences_are_scored_by_themselves():
 
 
 def test_no_entities_and_no_labels():
-    assert entity_probabilities([], [], TagSet("bio", LABELS), []) == []
-    nothing = entity_probabilities(
-        [numpy.ones((3, 5))], [free_borders(3)], TagSet("bio", LABELS), [[]]
-    )
-    assert nothing == [[]]
+    tag_set = TagSet("bio", LABELS)
+    for tokens in (0, 3):
+        probabilities, borders = numpy.ones((tokens, 5)), free_borders(tokens)
+        assert entity_probabilities(probabilities, borders, tag_set, []) == []
+        assert decode(probabilities[:0], free_borders(0), tag_set, "viterbi") == []
     found = Posteriors(numpy.ones((3, 1)), free_borders(3), TagSet("bio", ()))
     assert list(found.ranked(0, 3)) == []
     assert found.of_none(0, 3) == 1

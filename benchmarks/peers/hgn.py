@@ -12,8 +12,7 @@ def load(hero: str, precision: str) -> Peer:
     nlp.add_pipe("transformer", config=config)
     tagger = nlp.add_pipe("hgn_ner", config={"model": {"precision": precision}})
     initialize(nlp)
-    (logits,) = tagger.model.get_ref("output_layer").layers
-    linear = logits.shims[0]._model.linear
+    linear = tagger.model.get_ref("flat").shims[0]._model.classifier
 
     def prefer_none(bias: float) -> None:
         linear.bias.data[0] = bias

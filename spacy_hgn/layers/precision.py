@@ -59,15 +59,6 @@ def predicting_in(precision: str, models: Iterable[Model]) -> Iterator[None]:
 
 
 def shims_with_precision(model: Model) -> list[Any]:
-    """The shims in a component's model whose precision the config sets.
-
-    Not the classifier's: it computes in float32 under every config.
-    """
-    classifier = model.get_ref("output_layer").walk() if model.has_ref("output_layer") else ()
-    fixed = [shim for node in classifier for shim in node.shims]
-    return [
-        shim
-        for node in model.walk()
-        for shim in node.shims
-        if hasattr(shim, "precision") and shim not in fixed
-    ]
+    """The shims in a component's model whose precision the config sets."""
+    shims = [shim for node in model.walk() for shim in node.shims]
+    return [shim for shim in shims if getattr(shim, "has_precision", False)]

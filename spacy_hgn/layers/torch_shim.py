@@ -33,6 +33,8 @@ class TorchShim(PyTorchShim):
     """
 
     precision: str = "float32"
+    has_precision: bool = True
+    """Whether the config sets it."""
     part: str = "gang"
     """Decides the learning rate under ``AdamW``."""
 

@@ -1,49 +1,72 @@
-"""What an Example teaches: the loss of its gold tags and of its incorrect spans."""
+"""What Examples teach: the loss of their gold tags and of their incorrect spans."""
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy
+import torch
 from spacy.training import Example
-from thinc.api import Ops
-from thinc.types import Floats2d
+from torch import Tensor
 
-from ..tags import TagSet, gold_tags
+from ..tags import TagSet
 from .incorrect_spans import incorrect_spans, span_loss, tags_of_span
 
 
-def example_loss(
-    example: Example,
-    probabilities: Floats2d,
+def batch_loss(
+    probabilities: Tensor,
+    tags: numpy.ndarray,
+    examples: Sequence[Example],
     tag_set: TagSet,
     incorrect_spans_key: str | None,
-    ops: Ops,
-) -> tuple[float, Floats2d]:
-    """An Example's loss, and its gradient with respect to the logits.
+) -> tuple[Tensor, Tensor]:
+    """The loss of a batch, a scalar on its device, and its gradient with respect to the logits.
 
-    probabilities, and the gradient: *Shape:* (tokens, tags).
+    probabilities, and the gradient: of the tokens of all Examples. *Shape:* (tokens, tags)
+    tags: the gold ones, from ``batch_tags``. *Shape:* (tokens,)
     incorrect_spans_key: where ``example.reference.spans`` holds spans that are no entities.
     """
-    loss, gradient = tag_loss(probabilities, gold_tags(example, tag_set), ops.xp)
-    if incorrect_spans_key is None:
-        return loss, gradient
-    for span, labels in incorrect_spans(example, incorrect_spans_key, tag_set):
-        tags = tags_of_span(span, labels, tag_set)
-        rows = slice(span.start, span.start + tags.shape[1])
-        span_part, d_span = span_loss(ops.to_numpy(probabilities[rows]), tags)
-        loss += span_part
-        gradient[rows] += ops.xp.asarray(d_span, dtype="float32")
+    on_device = torch.from_numpy(tags).to(probabilities.device, non_blocking=True)
+    loss, gradient = tag_loss(probabilities, on_device)
+    if incorrect_spans_key is not None:
+        loss += _add_incorrect_spans(
+            probabilities, gradient, examples, tag_set, incorrect_spans_key
+        )
     return loss, gradient
 
 
-def tag_loss(probabilities: Floats2d, tags: numpy.ndarray, xp: Any) -> tuple[float, Floats2d]:
+def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
     """The negative log likelihood of gold tags, summed over tokens, and its gradient.
 
     tags: *Shape:* (tokens,); one that is ``MISSING`` contributes nothing.
     """
-    known = numpy.flatnonzero(tags >= 0)
-    rows, columns = xp.asarray(known), xp.asarray(tags[known])
-    gradient = xp.zeros_like(probabilities)
-    gradient[rows] = probabilities[rows]
-    gradient[rows, columns] -= 1
-    likelihood = xp.maximum(probabilities[rows, columns], numpy.finfo("float32").tiny)
-    return -float(xp.log(likelihood).sum()), gradient
+    known, column = (tags >= 0).to(probabilities.dtype), tags.clamp(min=0).unsqueeze(1)
+    likelihood = probabilities.gather(1, column).squeeze(1)
+    tiny = torch.finfo(torch.float32).tiny
+    loss = -(likelihood.clamp(min=tiny).log() * known).sum()
+    gradient = probabilities * known.unsqueeze(1)
+    return loss, gradient.scatter_add_(1, column, -known.unsqueeze(1))
+
+
+def _add_incorrect_spans(
+    probabilities: Tensor,
+    gradient: Tensor,
+    examples: Sequence[Example],
+    tag_set: TagSet,
+    key: str,
+) -> float:
+    """Add what incorrect spans teach to the gradient; returns their loss."""
+    starts = [0, *accumulate(len(example.predicted) for example in examples)]
+    rows, tags = [], []
+    for start, example in zip(starts, examples):
+        for span, labels in incorrect_spans(example, key, tag_set):
+            tags.append(tags_of_span(span, labels, tag_set))
+            rows.append(start + span.start + numpy.arange(tags[-1].shape[1]))
+    if not rows:
+        return 0.0
+    places = torch.from_numpy(numpy.concatenate(rows)).to(probabilities.device)
+    read = probabilities[places].cpu().numpy()
+    bounds = numpy.cumsum([len(each) for each in rows])[:-1]
+    found = [span_loss(*pair) for pair in zip(numpy.split(read, bounds), tags)]
+    d_read = torch.from_numpy(numpy.concatenate([d_span for _, d_span in found]))
+    gradient.index_add_(0, places, d_read.to(gradient))
+    return sum(loss for loss, _ in found)

@@ -1,16 +1,21 @@
 """Rehearsal: an updated tagger goes on predicting what it predicted before."""
 
 from collections.abc import Callable
-from typing import Any
 
+import torch
 from spacy.tokens import Doc
-from thinc.api import Model, Optimizer, set_dropout_rate
-from thinc.types import Floats2d, FloatsXd
+from thinc.api import Model, Optimizer, set_dropout_rate, torch2xp, xp2torch
+from thinc.types import Floats2d, FloatsXd, Ragged
+from torch import Tensor
+from torch.nn.functional import pad
 
+from ..layers.flat import shim_of
 from ..layers.tag_scores import trained_tags
 from ..optimizer import HeroKey
 
 Tagger = Model[list[Doc], list[Floats2d]]
+
+TINY = torch.finfo(torch.float32).tiny
 
 
 def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> float:
@@ -19,15 +24,16 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
     docs: none is empty. drop: the student's dropout rate.
     """
     set_dropout_rate(student, drop)
-    probabilities, backprop = student.begin_update(docs)
-    targets = teacher.predict(docs)
-    known = trained_tags(teacher.get_ref("output_layer"))
-    parts = [distil(p, target, known, student.ops.xp) for p, target in zip(probabilities, targets)]
-    backprop([gradient for _, gradient in parts])
-    return sum(loss for loss, _ in parts)
+    found, backprop = student.get_ref("flat").begin_update(docs)
+    targets = teacher.get_ref("flat").predict(docs)
+    device = shim_of(student.get_ref("flat")).device
+    p, q = (xp2torch(each.dataXd, device=device) for each in (found, targets))
+    loss, gradient = distil(p, q, trained_tags(teacher))
+    backprop(Ragged(torch2xp(gradient), found.lengths))
+    return loss.item()
 
 
-def distil(student: Floats2d, teacher: Floats2d, known: Any, xp: Any) -> tuple[float, Floats2d]:
+def distil(student: Tensor, teacher: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """KL divergence of the student's tags from the teacher's, and its gradient over logits.
 
     A teacher's O means "none of the labels that I know". So its O is compared with the student's
@@ -37,17 +43,14 @@ def distil(student: Floats2d, teacher: Floats2d, known: Any, xp: Any) -> tuple[f
     student, and the gradient: *Shape:* (tokens, tags). teacher: *Shape:* (tokens, its tags).
     known: which of its tags the teacher was trained on. *Shape:* (its tags,), boolean.
     """
-    tiny = xp.finfo("float32").tiny
-    own = xp.zeros(student.shape[1], dtype=bool)
-    own[: len(known)] = xp.asarray(known)
+    new = student.shape[1] - teacher.shape[1]
+    own = pad(known, (0, new))
     own[0] = False
-    p = xp.zeros_like(student)
-    p[:, : teacher.shape[1]] = teacher
-    together, target = student[:, ~own].sum(axis=1), p[:, ~own].sum(axis=1)
-    shares = student[:, ~own] / xp.maximum(together, tiny)[:, None]
-    gradient = student - p
-    gradient[:, ~own] = student[:, ~own] - target[:, None] * shares
-    loss = _divergence(p[:, own], student[:, own], xp) + _divergence(target, together, xp)
+    p = pad(teacher, (0, new))
+    together, target = (student * ~own).sum(dim=1), (p * ~own).sum(dim=1)
+    shares = student / together.clamp(min=TINY).unsqueeze(1)
+    gradient = torch.where(own, student - p, student - target.unsqueeze(1) * shares)
+    loss = _divergence(p * own, student * own) + _divergence(target, together)
     return loss, gradient
 
 
@@ -71,7 +74,5 @@ def as_optimizer(sgd: Callable, model: Model) -> Callable:
     return collect
 
 
-def _divergence(p: Any, q: Any, xp: Any) -> float:
-    tiny = xp.finfo("float32").tiny
-    logs = xp.log(xp.maximum(p, tiny)) - xp.log(xp.maximum(q, tiny))
-    return float((p * logs).sum())
+def _divergence(p: Tensor, q: Tensor) -> Tensor:
+    return (p * (p.clamp(min=TINY).log() - q.clamp(min=TINY).log())).sum()

@@ -5,12 +5,12 @@ along the text, over many texts at once.
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy
 
 from ..decoding import Borders, allowed_tags
+from ..steps import Steps
 from ..tags import TagSet
 
 FLOOR = float(numpy.finfo("float32").tiny)  # a tag that underflowed is improbable, not forbidden
@@ -69,23 +69,6 @@ def weigh(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> We
         goes_on=weights[:, continues & ~tag_set.closed],
         closes=weights[:, continues & ~tag_set.stays_open] * borders.solid[:, None],
     )
-
-
-class Steps:
-    """Tokens in the order in which sums run: all first ones of the parts, all second ones ...
-
-    Longer parts come first, so that those that a step still has are the first few.
-    """
-
-    def __init__(self, is_first: numpy.ndarray) -> None:
-        """is_first: whether a part begins at the token. *Shape:* (tokens,)"""
-        starts = numpy.flatnonzero(is_first)
-        part = numpy.cumsum(is_first) - 1
-        lengths = numpy.bincount(part)
-        place = numpy.arange(len(part)) - starts[part]
-        self.order = numpy.lexsort((-lengths[part], place))
-        bounds = numpy.cumsum([0, *numpy.bincount(place)]).tolist()
-        self.rows = [slice(*pair) for pair in pairwise(bounds)]
 
 
 def sum_both_ways(weights: Weights, steps: Steps, semiring: Semiring) -> Sums:

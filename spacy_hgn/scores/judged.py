@@ -1,6 +1,6 @@
 """A component's predictions beside the gold: what calibration is fitted to and measured on."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +10,7 @@ from spacy.training import Example
 from spacy.util import minibatch
 
 from ..decoding import Borders, Entity, borders_of, decode
+from ..layers.lists import ends_of
 from ..tags import MISSING, gold_tags
 from .calibration import fit_temperature, temper
 from .posteriors import entity_probabilities
@@ -22,7 +23,10 @@ Corpus = Callable[[Language], Iterable[Example]]
 
 @dataclass(frozen=True)
 class Judged:
-    """A text's predictions. is_right: of each entity; None where the gold annotation is missing."""
+    """The predictions of some texts, one behind the other.
+
+    is_right: of each entity; None where the gold annotation is missing.
+    """
 
     probabilities: numpy.ndarray
     borders: Borders
@@ -40,13 +44,12 @@ def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
     found = []
     for examples in minibatch(corpus(nlp), nlp.batch_size):
         docs = list(nlp.pipe([example.predicted for example in examples], disable=rest))
-        for example, doc, probabilities in zip(examples, docs, component.predict(docs)):
-            array = component.model.ops.to_numpy(probabilities)
-            borders = borders_of(doc)
-            entities = decode(array, borders, component.tag_set, component.decoder)
-            tags = gold_tags(example, component.tag_set)
-            right = list(_are_right(example, entities, component.labels))
-            found.append(Judged(array, borders, tags, entities, right))
+        probabilities = numpy.concatenate(component.predict(docs))
+        borders = borders_of(*docs)
+        entities = decode(probabilities, borders, component.tag_set, component.decoder)
+        tags = numpy.concatenate([gold_tags(example, component.tag_set) for example in examples])
+        right = list(_are_right(examples, entities, component.labels))
+        found.append(Judged(probabilities, borders, tags, entities, right))
     return found
 
 
@@ -66,30 +69,34 @@ def scores_of(
     component: "HgnNer", texts: Iterable[Judged], temperature: float
 ) -> tuple[list[float], list[bool]]:
     """The scores of the entities at a temperature, and whether each is right."""
-    texts = list(texts)
-    scores = entity_probabilities(
-        [temper(text.probabilities, temperature) for text in texts],
-        [text.borders for text in texts],
-        component.tag_set,
-        [text.entities for text in texts],
-    )
-    pairs = [pair for text, found in zip(texts, scores) for pair in zip(found, text.is_right)]
-    known = [(score, right) for score, right in pairs if right is not None]
-    return [score for score, _ in known], [right for _, right in known]
+    scores, is_right = [], []
+    for each in texts:
+        tempered = temper(each.probabilities, temperature)
+        found = entity_probabilities(tempered, each.borders, component.tag_set, each.entities)
+        for score, right in zip(found, each.is_right):
+            if right is not None:
+                scores.append(score)
+                is_right.append(right)
+    return scores, is_right
 
 
 def _are_right(
-    example: Example, entities: Iterable[Entity], labels: tuple[str, ...]
+    examples: Sequence[Example], entities: Iterable[Entity], labels: tuple[str, ...]
 ) -> Iterator[bool | None]:
     """As spaCy's scorer judges: the gold has the same entity, on its own tokens."""
-    gold = {(ent.start, ent.end, ent.label_) for ent in example.reference.ents}
+    ends = ends_of([len(example.predicted) for example in examples])
     for start, end, label in entities:
-        aligned = example.alignment.x2y[start:end]
-        if len(aligned) == 0:
-            yield None
-            continue
-        first, after = int(aligned[0]), int(aligned[-1]) + 1
-        if any(token.ent_iob == 0 for token in example.reference[first:after]):
-            yield None
-        else:
-            yield (first, after, labels[label]) in gold
+        number = int(numpy.searchsorted(ends, start, "right")) - 1
+        first = int(ends[number])
+        yield _is_right(examples[number], start - first, end - first, labels[label])
+
+
+def _is_right(example: Example, start: int, end: int, label: str) -> bool | None:
+    aligned = example.alignment.x2y[start:end]
+    if len(aligned) == 0:
+        return None
+    first, after = int(aligned[0]), int(aligned[-1]) + 1
+    if any(token.ent_iob == 0 for token in example.reference[first:after]):
+        return None
+    gold = example.reference.ents
+    return any((ent.start, ent.end, ent.label_) == (first, after, label) for ent in gold)

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy
 
-from ..decoding import Borders, Entity, may_go_on
+from ..decoding import Borders, Entity, may_go_on, parts_with, take_parts
+from ..steps import Steps
 from ..tags import TagSet
-from .forward_backward import LINEAR, LOG, Steps, Weights, is_safe, sum_both_ways, to_chain, weigh
+from .forward_backward import LINEAR, LOG, Weights, is_safe, sum_both_ways, to_chain, weigh
 
 
 class Posteriors:
@@ -89,54 +90,13 @@ class Posteriors:
 
 
 def entity_probabilities(
-    probabilities: Sequence[numpy.ndarray],
-    borders: Sequence[Borders],
-    tag_set: TagSet,
-    entities: Sequence[Sequence[Entity]],
-) -> list[list[float]]:
-    """The probability of each text's entities.
-
-    probabilities: of tags. *Shape of each:* (tokens, tags)
-    """
-    texts = [i for i, found in enumerate(entities) if found]
-    scores: list[list[float]] = [[] for _ in entities]
-    if not texts:
-        return scores
-    joined = _join([borders[i] for i in texts])
-    firsts = numpy.cumsum([0, *(len(probabilities[i]) for i in texts)]).tolist()
-    wanted = [first + start for first, i in zip(firsts, texts) for start, _, _ in entities[i]]
-    kept = _parts_with(wanted, joined)
-    place = numpy.cumsum(kept) - 1
-    tags = numpy.concatenate([probabilities[i] for i in texts])[kept]
-    posteriors = Posteriors(tags, _cut(joined, kept), tag_set)
-    for first, i in zip(firsts, texts):
-        for start, end, label in entities[i]:
-            moved = int(place[first + start])
-            scores[i].append(posteriors.of((moved, moved + end - start, label)))
-    return scores
-
-
-def _join(borders: Sequence[Borders]) -> Borders:
-    """Texts one behind the other, without an entity that two have."""
-    free, solid, joined = (
-        numpy.concatenate([getattr(each, name) for each in borders])
-        for name in ("free", "solid", "joined")
-    )
-    joined[numpy.cumsum([0, *(len(each.free) for each in borders[:-1])])] = False
-    return Borders(free, solid, joined)
-
-
-def _parts_with(wanted: Sequence[int], borders: Borders) -> numpy.ndarray:
-    """The tokens of those parts of a text that have wanted ones. *Shape:* (tokens,)
-
-    No entity crosses the borders of a part, so the other parts are of no account.
-    """
-    part = numpy.cumsum(~may_go_on(borders)) - 1
-    has_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
-    has_wanted[part[list(wanted)]] = True
-    return has_wanted[part]
-
-
-def _cut(borders: Borders, kept: numpy.ndarray) -> Borders:
-    """The borders of the kept parts, one behind the other."""
-    return Borders(borders.free[kept], borders.solid[kept], may_go_on(borders)[kept])
+    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, entities: Sequence[Entity]
+) -> list[float]:
+    """The probability of each entity of texts. probabilities: of tags. *Shape:* (tokens, tags)"""
+    if not entities:
+        return []
+    kept = parts_with([start for start, _, _ in entities], borders)
+    place = (numpy.cumsum(kept) - 1).tolist()
+    posteriors = Posteriors(probabilities[kept], take_parts(borders, kept), tag_set)
+    moved = ((place[start], place[start] + end - start, label) for start, end, label in entities)
+    return list(map(posteriors.of, moved))

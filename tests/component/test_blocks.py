@@ -6,10 +6,11 @@ import spacy
 import torch
 from thinc.api import Adam
 
-from spacy_hgn import blocks
-from spacy_hgn.layers import hero_gang, memory, row_groups
+from spacy_hgn.layers import memory, row_groups
+from spacy_hgn.layers.blocks import BLOCK_TOKENS
+from spacy_hgn.layers.hero_gang import HeroGang
 
-from .helpers import DATA, TEXTS, make_examples, make_hero_nlp, make_nlp, train
+from .helpers import DATA, LISTENER, TEXTS, make_examples, make_hero_nlp, make_nlp, train
 
 WORDS = " ".join(text for text, _ in DATA).split()
 
@@ -30,12 +31,12 @@ def hero_nlp(tiny_bert):
     return nlp
 
 
-def check_blocks(nlp, monkeypatch, module, size):
+def check_blocks(nlp, monkeypatch, size):
     lengths = (3, 50, 0, 8, 9, 41, 1, 7)
     words = (WORDS * 3)[:50]
     texts = [words[:length] for length in lengths]
     whole = probabilities(nlp, [spacy.tokens.Doc(nlp.vocab, words=t) for t in texts])
-    monkeypatch.setattr(module, "BLOCK_TOKENS", size)
+    monkeypatch.setitem(BLOCK_TOKENS, "cpu", size)
     parts = probabilities(nlp, [spacy.tokens.Doc(nlp.vocab, words=t) for t in texts])
     assert [len(part) for part in parts] == list(lengths)
     for part, expected in zip(parts, whole):
@@ -43,37 +44,50 @@ def check_blocks(nlp, monkeypatch, module, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 41, 1000])
-@pytest.mark.parametrize("module", [blocks, hero_gang], ids=["component", "gang"])
-def test_blocks_change_no_probability(hero_nlp, monkeypatch, module, size):
-    check_blocks(hero_nlp, monkeypatch, module, size)
+def test_blocks_change_no_probability(hero_nlp, monkeypatch, size):
+    check_blocks(hero_nlp, monkeypatch, size)
+
+
+@pytest.mark.parametrize("pooling", ["reduce_mean.v1", "reduce_last.v1"])
+def test_blocks_of_several_pieces_a_token(tiny_bert, monkeypatch, pooling):
+    listener = {**LISTENER, "pooling": {"@layers": pooling}}
+    nlp = make_hero_nlp(tiny_bert, tok2vec=listener, windows=[3], precision="float32")
+    nlp.initialize(lambda: make_examples(nlp))
+    check_blocks(nlp, monkeypatch, 8)
 
 
 def test_blocks_of_the_plain_transformer(tiny_bert, monkeypatch):
     nlp = make_hero_nlp(tiny_bert, windows=[])
     examples = make_examples(nlp)
     nlp.initialize(lambda: examples)
-    check_blocks(nlp, monkeypatch, blocks, 8)
+    check_blocks(nlp, monkeypatch, 8)
 
 
-def test_a_hero_that_is_no_listener_sees_docs_whole(monkeypatch):
+def test_blocks_of_a_hero_that_is_no_listener(monkeypatch):
     nlp = make_nlp()
     train(nlp, steps=2)
-    check_blocks(nlp, monkeypatch, blocks, 8)
+    check_blocks(nlp, monkeypatch, 8)
+
+
+def test_blocks_of_a_hero_inside_of_the_component(hero_nlp, monkeypatch):
+    hero_nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
+    hero_nlp.remove_pipe("transformer")
+    check_blocks(hero_nlp, monkeypatch, 8)
 
 
 def test_long_docs_are_read_in_blocks(hero_nlp, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_TOKENS", 10)
-    ner = hero_nlp.get_pipe("hgn_ner")
+    monkeypatch.setitem(BLOCK_TOKENS, "cpu", 10)
     seen = []
-    forward = ner.model._func
+    forward = HeroGang.forward
 
-    def see(model, docs, is_train):
-        seen.append(sum(map(len, docs)))
-        return forward(model, docs, is_train)
+    def see(module, z, lengths):
+        seen.append((len(z), lengths))
+        return forward(module, z, lengths)
 
-    monkeypatch.setattr(ner.model, "_func", see)
+    monkeypatch.setattr(HeroGang, "forward", see)
     hero_nlp(spacy.tokens.Doc(hero_nlp.vocab, words=(WORDS * 3)[:45]))
-    assert seen == [13, 16, 16, 16, 8]  # with up to three neighbours on each side
+    # With up to three neighbours on each side.
+    assert seen == [(13, [13]), (16, [16]), (16, [16]), (16, [16]), (8, [8])]
 
 
 def test_freed_memory_is_given_back_for_long_texts(hero_nlp, monkeypatch):
@@ -81,7 +95,7 @@ def test_freed_memory_is_given_back_for_long_texts(hero_nlp, monkeypatch):
     monkeypatch.setattr(row_groups, "give_back_freed", lambda: calls.append(1))
     list(hero_nlp.pipe(TEXTS))
     assert not calls
-    monkeypatch.setattr(row_groups, "LARGEST_GROUP", 40)
+    monkeypatch.setattr(row_groups, "ON_CPU", row_groups.GroupLimits(smallest=512, largest=40))
     hero_nlp(" ".join(TEXTS * 5))
     assert len(calls) > 1
 

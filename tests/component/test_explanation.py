@@ -9,9 +9,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Adam
 
-from spacy_hgn import blocks
 from spacy_hgn.decoding import Borders
 from spacy_hgn.explanation import HERO, NOTES, Explanation
+from spacy_hgn.layers.blocks import BLOCK_TOKENS
+from spacy_hgn.layers.flat import shim_of
 from spacy_hgn.layers.fusion import FUSIONS
 from spacy_hgn.scores.calibration import temper
 from spacy_hgn.scores.posteriors import Posteriors
@@ -85,7 +86,7 @@ def test_weights_equal_the_oracle(fusion):
     found = nlp.get_pipe("hgn_ner").explain(doc)
     model = nlp.get_pipe("hgn_ner").model
     (z,) = model.get_ref("tok2vec").predict([doc])
-    parameters = oracle.parameters_of(model.get_ref("hero_gang").shims[0]._model)
+    parameters = oracle.parameters_of(shim_of(model.get_ref("flat"))._model)
     z = z.astype("float64")
     h = oracle.gang(z, [len(doc)], oracle.part_of(parameters, "gang"), [1, 3], "lstm")
     expected = oracle.member_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
@@ -124,7 +125,7 @@ def test_long_docs_have_the_weights_of_the_whole(tiny_bert, monkeypatch):
     nlp.update(examples, sgd=Adam(0.01))
     doc = nlp(" ".join(TEXTS * 2))
     whole = nlp.get_pipe("hgn_ner").explain(doc)
-    monkeypatch.setattr(blocks, "BLOCK_TOKENS", 8)
+    monkeypatch.setitem(BLOCK_TOKENS, "cpu", 8)
     parts = nlp.get_pipe("hgn_ner").explain(doc)
     numpy.testing.assert_allclose(parts.weights, whole.weights, atol=1e-5)
     numpy.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-5)

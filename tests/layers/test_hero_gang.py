@@ -1,4 +1,4 @@
-"""The Thinc layer over Gang and fusion: shapes, gradients, files, settings, threads."""
+"""The Thinc layer over Gang, fusion and classifier: shapes, gradients, files, settings, threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,11 +6,11 @@ import numpy
 import pytest
 import srsly
 import torch
-from thinc.api import Adam, Model
+from thinc.api import Adam, fix_random_seed, noop
 
-from spacy_hgn.architectures import build_hero_gang_tok2vec
-from spacy_hgn.layers import hero_gang as hero_gang_file
-from spacy_hgn.layers.hero_gang import hero_gang, member_weights
+from spacy_hgn.architectures import build_hero_gang_tagger, build_hero_gang_tok2vec
+from spacy_hgn.layers.blocks import BLOCK_TOKENS
+from spacy_hgn.layers.flat import ask_module, shim_of
 from spacy_hgn.seal import seal, unseal
 
 from . import oracle
@@ -26,10 +26,33 @@ def vectors(*lengths, width=WIDTH, seed=0):
     return [random.normal(size=shape).astype("float32") for shape in shapes]
 
 
-def make_layer(windows=(1, 3), recurrence="lstm", fusion="mlp", width=WIDTH):
-    layer = hero_gang(windows, recurrence, fusion)
+def hero_gang(windows, recurrence, fusion, precision="float32", dropout=0.0):
+    """The layer over vectors in the place of Docs."""
+    return build_hero_gang_tok2vec(
+        noop(), windows, recurrence, fusion, dropout=dropout, precision=precision
+    )
+
+
+def make_layer(windows=(1, 3), recurrence="lstm", fusion="mlp", width=WIDTH, **settings):
+    layer = hero_gang(windows, recurrence, fusion, **settings)
     layer.initialize(X=vectors(2, width=width))
     return layer
+
+
+def make_tagger(windows=(1, 3), tags=5, **settings):
+    layer = build_hero_gang_tagger(noop(), windows, **{"dropout": 0.0, **settings})
+    layer.initialize(X=vectors(2), Y=[numpy.zeros((2, tags), dtype="f")])
+    return layer
+
+
+def shim(layer):
+    return shim_of(layer.layers[0])  # Thinc copies no references
+
+
+def member_weights(layer, X):
+    flat = layer.get_ref("flat")
+    found = ask_module(flat, X, "weights", len(shim(layer).cfg["windows"]) + 1)
+    return layer.ops.unflatten(found.dataXd, found.lengths)
 
 
 def assert_same(found, expected, **tolerance):
@@ -47,7 +70,7 @@ def assert_same(found, expected, **tolerance):
 def test_one_array_a_text(recurrence, fusion, is_train):
     layer = make_layer(recurrence=recurrence, fusion=fusion)
     width_out = 3 * WIDTH if fusion == "concat" else WIDTH
-    assert (layer.get_dim("nI"), layer.get_dim("nO")) == (WIDTH, width_out)
+    assert (layer.get_ref("flat").get_dim("nI"), layer.get_dim("nO")) == (WIDTH, width_out)
     inputs = vectors(None, 5, 0, 1, None)
     fused, backprop = layer(inputs, is_train)
     assert [f.shape for f in fused] == [(n, width_out) for n in (0, 5, 0, 1, 0)]
@@ -77,14 +100,55 @@ def test_empty_texts_change_nothing():
     )
 
 
+def test_a_taggers_rows_are_probabilities():
+    tagger = make_tagger()
+    found = tagger.predict(vectors(None, 5, 1))
+    assert [f.shape for f in found] == [(0, 5), (5, 5), (1, 5)]
+    numpy.testing.assert_allclose(numpy.concatenate(found).sum(axis=1), 1, atol=1e-6)
+    assert_same(tagger.begin_update(vectors(None, 5, 1))[0], found, atol=1e-6)
+
+
+def test_without_windows_the_vectors_stay_as_they_are():
+    layer = make_layer(windows=[])
+    X = vectors(3, None, 2)
+    assert_same([f for f in layer.predict(X) if len(f)], [X[0], X[2]], atol=0)
+    fused, backprop = layer.begin_update(X)
+    assert_same(backprop(fused)[::2], [X[0], X[2]], atol=0)
+
+
+# Dropout
+
+
 @pytest.mark.parametrize("lengths", [(None, 3), (None,), (0,)], ids=str)
-def test_dropout_before_the_layer_takes_its_gradient(lengths):
-    hero = Model("hero", lambda model, X, is_train: (X, lambda d: d))
-    tok2vec = build_hero_gang_tok2vec(hero, [3], "lstm", "concat", dropout=0.5)
-    tok2vec.initialize(X=vectors(2))
+def test_dropout_takes_its_gradient(lengths):
+    layer = make_layer([3], fusion="concat", dropout=0.5)
     X = vectors(*lengths)
-    fused, backprop = tok2vec.begin_update(X)
+    fused, backprop = layer.begin_update(X)
     assert [len(g) for g in backprop(fused)] == [len(x) for x in X]
+
+
+def test_dropout_is_that_of_its_rate_and_scales():
+    layer = make_layer(windows=[], dropout=0.25)
+    X = [numpy.ones((400, WIDTH), dtype="f")]
+    (fused,), backprop = layer.begin_update(X)
+    assert set(numpy.unique(fused)) == {0, numpy.float32(4 / 3)}
+    assert (fused == 0).mean() == pytest.approx(0.25, abs=0.04)
+    assert_same(backprop(X), [fused], atol=0)
+    assert_same(layer.predict(X), X, atol=0)
+
+
+def test_dropout_draws_from_torchs_generator_alone():
+    layer = make_layer(dropout=0.5)
+    X = vectors(9)
+
+    def train_once(seed, torch_seed):
+        fix_random_seed(seed)
+        torch.manual_seed(torch_seed)
+        return layer.begin_update(X)[0]
+
+    first = train_once(0, 7)
+    assert_same(train_once(1, 7), first, atol=0)
+    assert abs(train_once(0, 8)[0] - first[0]).max() > 1e-3
 
 
 def test_initialize_needs_a_width():
@@ -93,6 +157,18 @@ def test_initialize_needs_a_width():
 
 
 # Gradients
+
+
+def test_a_tagger_takes_the_gradient_of_the_logits():
+    tagger = make_tagger([])
+    X = vectors(3, 2)
+    _, backprop = tagger.begin_update(X)
+    d_logits = vectors(3, 2, width=5, seed=1)
+    d_vectors = backprop(d_logits)
+    weight = shim(tagger)._model.classifier.weight
+    assert_same(d_vectors, [d @ weight.detach().numpy() for d in d_logits], atol=1e-6)
+    expected = numpy.concatenate(d_logits).T @ numpy.concatenate(X)
+    numpy.testing.assert_allclose(weight.grad.numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
@@ -137,7 +213,8 @@ def test_an_optimizer_changes_the_weights():
 def test_a_layer_that_was_never_initialized_loads_weights(recurrence, fusion):
     layer = make_layer(recurrence=recurrence, fusion=fusion)
     other = hero_gang((1, 3), recurrence, fusion).from_bytes(layer.to_bytes())
-    assert (other.get_dim("nI"), other.get_dim("nO")) == (WIDTH, layer.get_dim("nO"))
+    assert other.get_ref("flat").get_dim("nI") == WIDTH
+    assert other.get_dim("nO") == layer.get_dim("nO")
     X = vectors(3, None, 2)
     assert_same(other.predict(X), layer.predict(X), atol=0)
 
@@ -164,12 +241,12 @@ def test_weights_for_other_settings_are_refused(settings, message):
 
 
 def stored_weights(layer):
-    return srsly.msgpack_loads(layer.shims[0].to_bytes())["weights"]
+    return srsly.msgpack_loads(shim(layer).to_bytes())["weights"]
 
 
 def load_weights(layer, weights):
-    message = srsly.msgpack_loads(layer.shims[0].to_bytes())
-    layer.shims[0].from_bytes(srsly.msgpack_dumps({**message, "weights": weights}))
+    message = srsly.msgpack_loads(shim(layer).to_bytes())
+    shim(layer).from_bytes(srsly.msgpack_dumps({**message, "weights": weights}))
 
 
 def test_truncated_weights_are_refused():
@@ -213,7 +290,7 @@ def test_weights_of_another_width_are_refused():
 def test_a_copy_is_a_layer_of_its_own():
     layer = make_layer()
     copied = layer.copy()
-    assert copied.shims[0].id != layer.shims[0].id
+    assert shim(copied).id != shim(layer).id
     X = vectors(3)
     before = layer.predict(X)
     assert_same(copied.predict(X), before, atol=0)
@@ -274,11 +351,11 @@ def test_two_threads_get_the_answers_of_one():
 def test_weights_of_texts_equal_the_oracle(recurrence, fusion):
     layer = make_layer([1, 5], recurrence, fusion)
     X = vectors(3, None, 0, 9)
-    parameters = oracle.parameters_of(layer.shims[0]._model)
+    parameters = oracle.parameters_of(shim(layer)._model)
     z = numpy.concatenate([X[0], X[3]]).astype("float64")
     h = oracle.gang(z, [3, 9], oracle.part_of(parameters, "gang"), [1, 5], recurrence)
     expected = oracle.member_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
-    found = member_weights(layer).predict(X)
+    found = member_weights(layer, X)
     assert [f.shape for f in found] == [(3, 3), (0, 3), (0, 3), (9, 3)]
     numpy.testing.assert_allclose(numpy.concatenate(found), expected, atol=1e-5)
 
@@ -288,12 +365,12 @@ def test_weights_are_those_that_prediction_uses(fusion, monkeypatch):
     """Also in blocks, in the layer's precision, and after training has gone before."""
     layer = make_layer([1, 5], "lstm", fusion)
     X = vectors(3, 9)
-    whole = member_weights(layer).predict(X)
+    whole = member_weights(layer, X)
     layer.begin_update(X)
-    monkeypatch.setattr(hero_gang_file, "BLOCK_TOKENS", 2)
-    assert_same(member_weights(layer).predict(X), whole, atol=1e-6)
+    monkeypatch.setitem(BLOCK_TOKENS, "cpu", 2)
+    assert_same(member_weights(layer, X), whole, atol=1e-6)
     rough = hero_gang([1, 5], "lstm", fusion, precision="bfloat16").from_bytes(layer.to_bytes())
-    nearly = member_weights(rough).predict(X)
+    nearly = member_weights(rough, X)
     assert {weights.dtype for weights in nearly} == {numpy.dtype("float32")}
     assert any((n != w).any() for n, w in zip(nearly, whole))
     assert_same(nearly, whole, atol=0.02)
@@ -323,7 +400,7 @@ def test_trains_in_its_precision():
     for layer in (exact, rough):
         outputs, backprop = layer.begin_update(inputs)
         d_inputs = backprop([numpy.ones_like(output) for output in outputs])
-        module = layer.shims[0]._model
+        module = shim(layer)._model
         assert all(p.dtype == p.grad.dtype == torch.float32 for p in module.parameters())
         weights.append([*outputs, *d_inputs, *(p.grad.numpy() for p in module.parameters())])
     assert not all(numpy.array_equal(left, right) for left, right in zip(*weights))

@@ -1,0 +1,69 @@
+"""The shim that holds the torch module of Gang, fusion and classifier."""
+
+from typing import Any
+
+import srsly
+import torch
+from thinc.api import get_torch_default_device
+
+from .hero_gang import HeroGang
+from .precision import check_precision
+from .torch_shim import TorchShim, weights_from_bytes, weights_to_bytes
+
+
+class HeroGangShim(TorchShim):
+    """Builds the module when the vectors' width, and a tagger's number of tags, are known.
+
+    These and the settings are stored beside the weights, so that a pipeline can be loaded
+    into a model that has never been initialized.
+    """
+
+    def __init__(self, settings: dict[str, Any], *, is_tagger: bool, precision: str) -> None:
+        """settings: of ``HeroGang``, from ``check_settings``. precision: what Gang and fusion
+        compute in, "float32", "bfloat16" or "auto"."""
+        super().__init__(None, config=dict(settings))
+        self.is_tagger = is_tagger
+        self.precision = check_precision(precision)
+        self.has_precision = bool(settings["windows"])  # the classifier computes in float32
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    @property
+    def device(self) -> torch.device:
+        return super().device if self.is_built else get_torch_default_device()
+
+    def build(self, width: int, tags: int | None) -> HeroGang:
+        """Make the module anew, with random weights."""
+        self._model = self._make(width, tags).to(get_torch_default_device())
+        return self._model
+
+    def finish_update(self, optimizer: Any) -> None:
+        if self.is_built:
+            super().finish_update(optimizer)
+
+    def to_bytes(self) -> bytes:
+        message: dict[str, Any] = {"config": self.cfg, "width": None, "tags": None, "weights": None}
+        if self.is_built:
+            message |= {"width": self._model.width, "tags": self._model.tags}
+            message["weights"] = weights_to_bytes(self._model)
+        return srsly.msgpack_dumps(message)
+
+    def from_bytes(self, bytes_data: bytes) -> "HeroGangShim":
+        message = srsly.msgpack_loads(bytes_data)
+        stored = message["config"]
+        for setting, value in self.cfg.items():
+            if stored.get(setting) != value:
+                raise ValueError(
+                    f"The model was trained with {setting} = {stored.get(setting)!r}, but the "
+                    f"config says {setting} = {value!r}."
+                )
+        if message["weights"] is not None:
+            module = self._make(message["width"], message["tags"])
+            weights_from_bytes(module, message["weights"], "hero_gang")
+            self._model = module
+        return self
+
+    def _make(self, width: int, tags: int | None) -> HeroGang:
+        return HeroGang(width, tags=tags if self.is_tagger else None, **self.cfg)
