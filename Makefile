@@ -4,19 +4,36 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test check clean
+# On a GPU: its number, and the CUDA that its driver knows (nvidia-smi shows it).
+GPU ?= -1
+CUDA ?= 13x
+# The torch for each: the package index's last for CUDA 12, and the one that is pinned.
+TORCH_12x := 2.10.0
+TORCH_13x := $(shell sed -n 's/^torch==//p' constraints.txt)
+FOR_CUDA := $(VENV)/.installed-cuda$(CUDA)
+ON_GPU := $(filter-out -1,$(GPU))
+# Interprets the kernels for GPUs in the tests.
+TRITON := $(VENV)/.installed-triton
+
+.PHONY: help demo test test-gpu check clean
 
 help:
-	@echo "make demo   build a pipeline from the sample corpus and show its entities"
-	@echo "make test   run the tests"
-	@echo "make check  lint, formatting and types"
-	@echo "make clean  remove what the above made, but for $(VENV)"
+	@echo "make demo      build a pipeline from the sample corpus and show its entities;"
+	@echo "               on a GPU: GPU=0, and CUDA=12x where its driver knows no CUDA 13"
+	@echo "make test      run the tests"
+	@echo "make test-gpu  run those that need a GPU"
+	@echo "make check     lint, formatting and types"
+	@echo "make clean     remove what the above made, but for $(VENV)"
 
-demo: $(INSTALLED)
-	$(BIN)/python -m spacy project run demo
+demo: $(if $(ON_GPU),$(FOR_CUDA),$(INSTALLED))
+	$(if $(ON_GPU),$(BIN)/python -m spacy_hgn.gpu $(GPU))
+	$(BIN)/python -m spacy project run demo$(if $(ON_GPU), . --vars.gpu $(GPU))
 
-test: $(INSTALLED)
+test: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-gpu: $(FOR_CUDA)
+	$(BIN)/python -m pytest tests/gpu -rs
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -32,6 +49,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# === is this build alone: not one for the CPU, which pip would leave where it is.
+$(FOR_CUDA): $(INSTALLED)
+	$(if $(TORCH_$(CUDA)),,$(error CUDA: expected 12x or 13x, got $(CUDA)))
+	$(BIN)/python -m pip uninstall --quiet --yes cupy-cuda12x cupy-cuda13x 2>/dev/null
+	sed -e 's/^torch==.*/torch===$(TORCH_$(CUDA))/' -e '/^triton==/d' constraints.txt > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev,cuda$(CUDA)]'
+	@rm -f $(VENV)/.installed-cuda*
+	@touch $@
+
+$(TRITON): $(INSTALLED)
+	@$(BIN)/python -c 'import triton' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+		--constraint constraints.txt 'triton; sys_platform == "linux"'
 	@touch $@
 
 clean:

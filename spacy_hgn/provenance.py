@@ -3,20 +3,30 @@
 import platform
 import shutil
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "spacy-hgn", "spacy", "spacy-transformers", "thinc", "transformers", "tokenizers", "torch",
     "numpy",
 )  # fmt: skip
+CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
+"""Its name says which CUDA it is for."""
 CODE = Path(__file__).parent
 
 
 def describe_software() -> dict[str, str]:
-    """The releases that a result depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    """The releases that a result depends on; CuPy's where it is installed."""
+    found = [dist.version for name in CUPY for dist in distributions(name=name)]
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+        **({"cupy": found[0]} if found else {}),
+    }
 
 
 def describe_revision() -> dict[str, Any]:
@@ -31,8 +41,15 @@ def describe_machine(gpu_id: int) -> dict[str, Any]:
     """What it's computed on. gpu_id: below 0 for the processor."""
     import torch
 
-    device = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else "cpu"
-    return {"device": device, "processor": processor()}
+    device = torch.device("cpu" if gpu_id < 0 else f"cuda:{gpu_id}")
+    return {"device": device_name(device), "processor": processor()}
+
+
+def device_name(device: "torch.device") -> str:
+    """A GPU's own name; else what kind of device it is."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def processor() -> str:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..gpu_errors import explain
 from .documents import Document, Failure, Read
 from .errors import AnnotatingError
 
@@ -20,7 +21,7 @@ def annotate(nlp: Language, reads: Iterable[Read], batch_size: int) -> Iterator[
 
     A document on which the pipeline raises an error becomes a Failure, and no other does.
 
-    Raises AnnotatingError where it is the device that fails.
+    Raises AnnotatingError where it is the GPU that fails, or whose memory is full.
     """
     for batch in _batches(reads, batch_size):
         yield from _annotate_batch(nlp, batch)
@@ -88,9 +89,12 @@ def _result(nlp: Language, document: Document, annotated: Doc | None) -> Annotat
 
 
 def _raise_if_broken(error: Exception) -> None:
-    """After such an error every document would fail; a lack of memory isn't one."""
-    if "CUDA error" in str(error):
-        raise AnnotatingError(f"The GPU fails: {error}") from error
+    """After an error of the GPU every document may fail; a full one has room for smaller batches.
+
+    A lack of the machine's own memory is no such error.
+    """
+    if (told := explain(error)) is not None:
+        raise AnnotatingError(told) from error
 
 
 def _failure(document: Document, error: Exception) -> Failure:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ..gpu import use_gpu
 from .errors import AnnotatingError
 from .here import load_pipeline
 from .plan import Shard
@@ -47,12 +48,10 @@ class Cluster:
 class Annotator:
     """An actor: loads the pipeline once, and does a shard a row."""
 
-    def __init__(self, settings: Settings, use_gpu: bool, run: str) -> None:
+    def __init__(self, settings: Settings, on_gpu: bool, run: str) -> None:
         """run: a name for this run of the command."""
-        from thinc.api import require_gpu
-
-        if use_gpu:
-            require_gpu(0)  # of those that Ray lets the actor see
+        if on_gpu:
+            use_gpu(0)  # of those that Ray lets the actor see
         self.settings = settings
         self.run = run
         self.nlp = load_pipeline(settings)
@@ -140,7 +139,7 @@ def annotate_with_ray(
             Annotator,
             fn_constructor_kwargs={
                 "settings": _everywhere(settings),
-                "use_gpu": cluster.gpus > 0,
+                "on_gpu": cluster.gpus > 0,
                 "run": uuid4().hex,
             },
             batch_size=1,

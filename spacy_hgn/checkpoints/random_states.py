@@ -13,7 +13,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomState:
-    """Where the generators stand. CuPy's is missing: it can't be asked."""
+    """Where the generators stand; torch's on the current GPU too, once the process uses it.
+
+    CuPy's is missing: it can't be asked. On a GPU, the dropout of Thinc's own layers, as those of
+    ``spacy.Tok2Vec.v2``, draws from it; that of torch's modules doesn't.
+    """
 
     python: tuple[Any, ...]
     numpy: dict[str, Any]
@@ -35,8 +39,8 @@ class RandomState:
         random.setstate(self.python)
         numpy.random.set_state(self.numpy)
         torch.set_rng_state(self.torch)
-        if self.cuda is not None and torch.cuda.is_initialized():
-            torch.cuda.set_rng_state(self.cuda)
+        if self.cuda is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.cuda)  # as soon as the process uses the GPU
 
     def to_json(self) -> dict[str, Any]:
         generator = self.numpy["state"]

@@ -24,7 +24,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import get_torch_default_device
 
-from spacy_hgn.provenance import describe_software
+from spacy_hgn.provenance import describe_software, device_name
 
 ANNOTATION = [
     ORTH, SPACY, ENT_IOB, ENT_TYPE, ENT_KB_ID, TAG, POS, MORPH, LEMMA, HEAD, DEP, SENT_START
@@ -42,7 +42,7 @@ def settings_of(nlp: Language) -> dict[str, Any]:
 
 def surroundings() -> dict[str, str]:
     """What the same numbers may depend on besides config and data."""
-    return {**describe_software(), "device": get_torch_default_device().type}
+    return {**describe_software(), "device": device_name(get_torch_default_device())}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

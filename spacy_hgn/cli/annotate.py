@@ -4,13 +4,14 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from spacy.cli._util import setup_gpu
 from typer import Argument, BadParameter, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
+from spacy_hgn.gpu_errors import telling_gpu_errors
+
 from . import hgn_cli
-from .pipelines import Code, Gpu, Pipeline
+from .pipelines import Code, Gpu, Pipeline, choose_device
 
 if TYPE_CHECKING:
     from spacy_hgn.annotating.run import Summary
@@ -111,10 +112,11 @@ def annotate_cli(
         raise BadParameter("--workers, --cpus and --gpus are for Ray's actors: add --ray")
     share = parse_part(part)
     try:
-        if cluster is None:
-            setup_gpu(gpu_id, silent=False)
-        files = find_inputs(inputs, output, format.value)
-        summary = run(settings, files, cluster, share)
+        with telling_gpu_errors():
+            if cluster is None:
+                choose_device(gpu_id)
+            files = find_inputs(inputs, output, format.value)
+            summary = run(settings, files, cluster, share)
     except (ValueError, OSError) as error:
         msg.fail("Can't annotate")
         print(locale_escape(str(error)))  # as it is: wasabi would wrap paths

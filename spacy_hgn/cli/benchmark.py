@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import srsly
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.language import Language
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 from wasabi import msg
-from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.docbin import read_docbin
 from spacy_hgn.corpora.errors import CorpusError
@@ -19,7 +18,16 @@ from spacy_hgn.corpora.formats import Corpus, guess_format, read_corpus
 from spacy_hgn.corpora.lines import read_lines
 
 from . import hgn_cli
-from .pipelines import FACTORY, Code, Gpu, Pipeline, load_pipeline, own_components
+from .pipelines import (
+    FACTORY,
+    Code,
+    Gpu,
+    Pipeline,
+    choose_device,
+    ending_at,
+    load_pipeline,
+    own_components,
+)
 
 if TYPE_CHECKING:
     from spacy_hgn.measuring import Result
@@ -62,9 +70,9 @@ def benchmark_cli(
     and its 95% interval, by a bootstrap over rounds and batches. A text is changed if its
     entities aren't those of the first candidate in float32.
     """
-    try:
+    with ending_at("Can't benchmark", ValueError, OSError):
         import_code(code)
-        setup_gpu(gpu_id, silent=False)
+        choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         corpus = read_texts(texts, nlp, limit)
         if output is not None:
@@ -75,10 +83,6 @@ def benchmark_cli(
             named = {"pipeline": pipeline, "texts": str(texts)}
             srsly.write_json(output, {**named, **report})
             msg.good(f"Written to {output}")
-    except (ValueError, OSError) as error:
-        msg.fail("Can't benchmark")
-        print(locale_escape(str(error)))  # as it is: wasabi would wrap a corpus's line
-        raise Exit(1) from error
 
 
 def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:

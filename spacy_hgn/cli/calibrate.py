@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import srsly
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.training import Corpus
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 from wasabi import msg
-from wasabi.util import locale_escape
 
 from spacy_hgn.scores.calibration import Bin, expected_calibration_error, reliability
 from spacy_hgn.scores.reliability_diagram import draw_reliability
 
 from . import hgn_cli
-from .pipelines import Code, Component, Gpu, Pipeline, load_pipeline, write_text
+from .pipelines import (
+    Code,
+    Component,
+    Gpu,
+    Pipeline,
+    choose_device,
+    ending_at,
+    load_pipeline,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from spacy_hgn.hgn_ner import HgnNer
@@ -51,9 +59,9 @@ def calibrate_cli(
     of them that is right, over ten bins of scores; before and after. The diagram is that of
     --test, or else of DEV.
     """
-    try:
+    with ending_at("Can't calibrate", ValueError, OSError, KeyError):
         import_code(code)
-        setup_gpu(gpu_id, silent=False)
+        choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         parts = {"dev": dev, **({"test": test} if test else {})}
         report = calibrate_pipeline(nlp, component, parts)
@@ -65,10 +73,6 @@ def calibrate_cli(
         if output is not None:
             nlp.to_disk(output)
             msg.good(f"Calibrated pipeline written to {output}")
-    except (ValueError, OSError, KeyError) as error:
-        msg.fail("Can't calibrate")
-        print(locale_escape(str(error)))
-        raise Exit(1) from error
 
 
 def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from spacy_hgn.experiments.runner import Outcome, run_jobs
 from spacy_hgn.experiments.settings import count_steps
 from spacy_hgn.experiments.store import Store
 from spacy_hgn.experiments.twins import Twins
+from spacy_hgn.gpu import check_gpu
 
 from . import hgn_cli
+from .pipelines import ending_at
 
 experiment_cli = Typer(
     name="experiment", help="Run grids of trainings, and report on them.", no_args_is_help=True
@@ -71,6 +73,8 @@ def run_cli(
     if dry_run:
         _list(plan, twins)
         return
+    with ending_at("Can't train"):
+        check_gpu(gpu_id)
     _warn_of_changes(plan, redo)
     taken = twins.take_over(plan.to_do(redo=False), store)
     for run_id, other in taken.items():

@@ -4,14 +4,22 @@ import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from spacy.language import Language
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 from wasabi import msg
-from wasabi.util import locale_escape
 
 from . import hgn_cli
-from .pipelines import Code, Component, Gpu, Pipeline, load_pipeline, write_text
+from .pipelines import (
+    Code,
+    Component,
+    Gpu,
+    Pipeline,
+    choose_device,
+    ending_at,
+    load_pipeline,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from spacy_hgn.explanation import Explanation
@@ -38,9 +46,9 @@ def explain_cli(
     token's tags; and for each entity the probability of the same with a border moved by one
     token.
     """
-    try:
+    with ending_at("Can't explain", ValueError, OSError, KeyError):
         import_code(code)
-        setup_gpu(gpu_id, silent=False)
+        choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         explanation = explain_text(nlp, component, read_text(text))
         if explanation.weights is None:
@@ -48,10 +56,6 @@ def explain_cli(
         write_text(output, to_page(explanation, pipeline))
         if json is not None:
             write_text(json, explanation.to_json(indent=1))
-    except (ValueError, OSError, KeyError) as error:
-        msg.fail("Can't explain")
-        print(locale_escape(str(error)))
-        raise Exit(1) from error
 
 
 def read_text(text: str) -> str:

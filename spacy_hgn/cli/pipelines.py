@@ -1,11 +1,18 @@
 """What the subcommands that run a pipeline share: options, how it is loaded, what they write."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.util import load_model
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 from wasabi import msg
+from wasabi.util import locale_escape
+
+from spacy_hgn.gpu import GpuError, use_gpu
+from spacy_hgn.gpu_errors import telling_gpu_errors
 
 FACTORY = "hgn_ner"
 
@@ -13,6 +20,31 @@ Pipeline = Argument(help="Name of an installed package, or folder")
 Component = Option("--component", help="Name of the component in the pipeline")
 Gpu = Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
 Code = Option("--code", "-c", help="Python file with what the pipeline registers")
+
+
+@contextmanager
+def ending_at(what: str, *expected: type[Exception]) -> Iterator[None]:
+    """End the command with status 1, after the error's text alone, at errors that are expected.
+
+    Those of the GPU always are.
+    """
+    kinds: tuple[type[Exception], ...] = (*expected, GpuError)
+    try:
+        with telling_gpu_errors():
+            yield
+    except kinds as error:
+        msg.fail(what)
+        print(locale_escape(str(error)))  # as it is: wasabi would wrap paths and a corpus's line
+        raise Exit(1) from error
+
+
+def choose_device(gpu_id: int) -> None:
+    """Compute on a GPU, or below 0 on the CPU, and say so.
+
+    Raises GpuError where something is missing for that.
+    """
+    use_gpu(gpu_id)
+    setup_gpu(gpu_id, silent=False)
 
 
 def load_pipeline(name: str) -> Language:

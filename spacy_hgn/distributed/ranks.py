@@ -82,7 +82,7 @@ def join(backend: str | None, timeout: float) -> Ranks:
         return ranks
     on_gpu = get_torch_default_device().type == "cuda"
     if on_gpu:
-        _take_gpu()
+        set_active_gpu(own_gpu())
     dist.init_process_group(
         backend or ("cpu:gloo,cuda:nccl" if on_gpu else "gloo"),
         timeout=timedelta(seconds=timeout),
@@ -99,7 +99,11 @@ def leave() -> None:
     dist.destroy_process_group()
 
 
-def _take_gpu() -> None:
+def own_gpu() -> int:
+    """The GPU that is this rank's, of those that it sees.
+
+    Raises ValueError where there are fewer GPUs than ranks.
+    """
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if local_rank >= (found := torch.cuda.device_count()):
         raise ValueError(
@@ -107,7 +111,7 @@ def _take_gpu() -> None:
             f"but finds {found}. Start as many processes as there are GPUs: "
             f"torchrun --nproc-per-node {found}."
         )
-    set_active_gpu(local_rank)
+    return local_rank
 
 
 def _fall_silent() -> None:

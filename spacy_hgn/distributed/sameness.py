@@ -15,7 +15,7 @@ SHOWN = 5
 def require_own_gpu(models: TrainedModels, ranks: Ranks) -> None:
     """Raise ValueError where weights are on another GPU than the rank's.
 
-    Components of other pipelines are loaded before a rank can take its GPU.
+    spaCy's command takes the rank's before anything is loaded; a script of one's own may not.
     """
     for place, shim in models.shims.items():
         for name, weight in parameters_of(shim):
@@ -23,7 +23,7 @@ def require_own_gpu(models: TrainedModels, ranks: Ranks) -> None:
                 raise ValueError(
                     f"{place}.{name}: expected on {ranks.device}, the GPU of rank {ranks.rank}, "
                     f"but it was loaded to {weight.device}. Give each rank sight of its own "
-                    "GPU alone: torchrun --virtual-local-rank, with --gpu-id 0."
+                    "GPU alone: torchrun --virtual-local-rank."
                 )
 
 

@@ -13,8 +13,9 @@ from timeit import default_timer
 from typing import Any
 
 import srsly
-from thinc.api import require_gpu, set_gpu_allocator
 
+from spacy_hgn.gpu import use_gpu
+from spacy_hgn.gpu_errors import telling_gpu_errors
 from spacy_hgn.provenance import describe_machine, describe_revision, describe_software
 
 from .job import ERROR, PREDICTIONS, RESULT, Job, read_job, write_progress
@@ -26,7 +27,8 @@ from .train import Listener, Trained, train
 def main(folder: Path, runner: int) -> None:
     """Do the job in a folder; what goes wrong is written there, and to the log in full."""
     try:
-        do_job(read_job(folder), folder, Watch(folder, runner))
+        with telling_gpu_errors():
+            do_job(read_job(folder), folder, Watch(folder, runner))
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         (folder / ERROR).write_text(text, encoding="utf8")
@@ -99,9 +101,7 @@ def _prepare_device(job: Job) -> None:
     import torch
 
     torch.set_num_threads(job.threads)
-    if job.gpu_id >= 0:
-        require_gpu(job.gpu_id)
-        set_gpu_allocator("pytorch")
+    use_gpu(job.gpu_id)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Random numbers go on where they were, from memory and from JSON."""
 
+import dataclasses
 import json
 import random
 
@@ -23,6 +24,30 @@ def test_goes_on_through_json():
         draw()
         each.put()
         assert draw() == expected
+
+
+def test_a_gpu_s_generator_goes_on_too(monkeypatch):
+    """Of the GPU that the process uses now, and once it uses one."""
+    on_gpu = {"state": torch.tensor([7], dtype=torch.uint8)}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: on_gpu["state"])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state: on_gpu.update(state=state))
+    state = RandomState.from_json(json.loads(json.dumps(RandomState.take().to_json())))
+    on_gpu["state"] = torch.tensor([8], dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)  # torch waits until it is
+    state.put()
+    assert on_gpu["state"].tolist() == [7]
+
+
+def test_a_gpu_s_generator_is_left_out_where_there_is_none(monkeypatch):
+    def unexpected(state):
+        raise AssertionError
+
+    monkeypatch.setattr(torch.cuda, "set_rng_state", unexpected)
+    state = RandomState.take()
+    assert state.cuda is None
+    dataclasses.replace(state, cuda=torch.tensor([7], dtype=torch.uint8)).put()
 
 
 def test_streams_do_not_move_each_other():

@@ -13,8 +13,9 @@ import spacy
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from thinc.api import Linear, PyTorchGradScaler
+from thinc.api import Linear, PyTorchGradScaler, noop
 
+from spacy_hgn.architectures import build_hero_gang_tok2vec
 from spacy_hgn.checkpoints.models import TrainedModels
 from spacy_hgn.distributed.equal_batches import make_equal_batches
 from spacy_hgn.distributed.gradients import GradientSum
@@ -24,7 +25,6 @@ from spacy_hgn.distributed.run import _random_numbers
 from spacy_hgn.distributed.sameness import require_same_weights, take_first_weights
 from spacy_hgn.distributed.scores import Score, for_the_loop, plain
 from spacy_hgn.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
-from spacy_hgn.layers.hero_gang import hero_gang
 from spacy_hgn.optimizer import AdamW
 
 from .helpers import in_group
@@ -91,7 +91,7 @@ def test_a_rank_without_any_batch_ends_all_instead_of_epochs_without_end(tmp_pat
 def sum_some_gradients(ranks: Ranks) -> dict:
     """Torch's and Thinc's; one on both ranks, one on the second alone, one on none."""
     nlp = spacy.blank("en")
-    gang = hero_gang([1], "lstm", "dot")
+    gang = build_hero_gang_tok2vec(noop(), [1], "lstm", "dot").get_ref("flat")
     gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
     linear = Linear(2, 2).initialize()
     ner = nlp.add_pipe("hgn_ner")
@@ -117,7 +117,7 @@ def sum_some_gradients(ranks: Ranks) -> dict:
 def overflow_on_one(ranks: Ranks) -> dict:
     """A step that all can take, and one where the second rank's gradients overflowed."""
     nlp = spacy.blank("en")
-    gang = hero_gang([1], "lstm", "dot")
+    gang = build_hero_gang_tok2vec(noop(), [1], "lstm", "dot").get_ref("flat")
     gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
     nlp.add_pipe("hgn_ner").model = gang  # type: ignore[attr-defined]
     sum_gradients = GradientSum(TrainedModels(nlp), ranks.device)
