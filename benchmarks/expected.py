@@ -2,25 +2,27 @@
 
     python benchmarks/expected.py
 
-Sums over the parts of a step, from data sheets: nothing overlaps, as in spacy_hgn, which exchanges
-all gradients at once when the last of them is there. The ranks' imbalance is drawn from the
+Sums over the parts of a step: forward and backward as measured on one H100 (results/gpu.json), the
+rest from data sheets. Nothing overlaps, as in spacy_hgn, which exchanges all gradients at once when
+the last of them is there. The ranks' imbalance is drawn from the
 lengths of WNUT 2017's training sentences.
 """
 
+import json
+
 import numpy
-from common import wnut17
+from common import ROOT, wnut17
+
+RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 
 HERO, GANG = 340e6, 23e6
 """Weights: BERT-large; windows 5, 7 and 9 at d = 1024, fusion and classifier."""
-FLOP_A_TOKEN = 3 * (2 * 302e6 + 85e6)
-"""Forward and backward; the Hero's embeddings take no products."""
-FLOPS = 0.35 * 989e12
-"""Of an H100 in bfloat16: its peak, and a share of it that Transformers reach."""
+MEASURED = "32 x 128, bfloat16, forward and backward"
+"""Of Hero and Gang, on as many tokens as a rank's batch has."""
 MEMORY = 2.7e12
 """Bytes a second: 80 % of an H100's 3.35 TB/s."""
 TEXTS = 128
 """A rank's batch, of 32 tokens each."""
-TOKENS = 32 * TEXTS
 NETWORKS = {
     "NVLink 4, one box": lambda n: 360e9,
     "PCIe 4, one box": lambda n: 20e9,
@@ -42,7 +44,8 @@ def main() -> None:
     """Print the table of benchmarks/README.md."""
     lengths = numpy.array([len(doc) for doc in wnut17("wnut17train.conll")])
     weights = HERO + GANG
-    compute = 1000 * TOKENS * FLOP_A_TOKEN / FLOPS
+    measured = json.loads(RESULTS.read_text())["results"]["gang"][MEASURED]
+    compute = measured["hero, ms"] + measured["gang, ms"]
     optimizer = 1000 * (28 + 12) * weights / MEMORY  # AdamW's passes, then the norm's
     print("| GPUs | network | sent by each | all-reduce | slowest rank | efficiency |")
     for gpus, network in ROWS:
