@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 # On a GPU: its number, and the CUDA that its driver knows (nvidia-smi shows it).
 GPU ?= -1
-CUDA ?= 13x
+CUDA ?= $(or $(patsubst $(VENV)/.installed-cuda%,%,$(wildcard $(VENV)/.installed-cuda*)),13x)
 # The torch for each: the package index's last for CUDA 12, and the one that is pinned.
 TORCH_12x := 2.10.0
 TORCH_13x := $(shell sed -n 's/^torch==//p' constraints.txt)
@@ -15,7 +15,7 @@ ON_GPU := $(filter-out -1,$(GPU))
 # Interprets the kernels for GPUs in the tests.
 TRITON := $(VENV)/.installed-triton
 
-.PHONY: help demo test test-gpu check clean
+.PHONY: help demo driver test test-gpu check clean
 
 help:
 	@echo "make demo      build a pipeline from the sample corpus and show its entities;"
@@ -25,15 +25,20 @@ help:
 	@echo "make check     lint, formatting and types"
 	@echo "make clean     remove what the above made, but for $(VENV)"
 
-demo: $(if $(ON_GPU),$(FOR_CUDA),$(INSTALLED))
+demo: $(if $(ON_GPU),driver $(FOR_CUDA),$(INSTALLED))
 	$(if $(ON_GPU),$(BIN)/python -m spacy_hgn.gpu $(GPU))
 	$(BIN)/python -m spacy project run demo$(if $(ON_GPU), . --vars.gpu $(GPU))
 
 test: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-gpu: $(FOR_CUDA)
+test-gpu: driver $(FOR_CUDA)
+	$(BIN)/python -m spacy_hgn.gpu
 	$(BIN)/python -m pytest tests/gpu -rs
+
+# Before gigabytes are installed for it.
+driver:
+	@$(PYTHON) -m spacy_hgn.gpu --driver $(CUDA)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -53,7 +58,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # === is this build alone: not one for the CPU, which pip would leave where it is.
 $(FOR_CUDA): $(INSTALLED)
-	$(if $(TORCH_$(CUDA)),,$(error CUDA: expected 12x or 13x, got $(CUDA)))
 	$(BIN)/python -m pip uninstall --quiet --yes cupy-cuda12x cupy-cuda13x 2>/dev/null
 	sed -e 's/^torch==.*/torch===$(TORCH_$(CUDA))/' -e '/^triton==/d' constraints.txt > $(VENV)/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev,cuda$(CUDA)]'

@@ -112,16 +112,12 @@ def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> 
     is_last = numpy.append(is_first[1:], True)
     steps = Steps(is_first)
     scores = _log_scores(probabilities, borders, tag_set, is_last)[steps.order]
-    must_go_on = (tag_set.label_of < 0)[:, None] | tag_set.continues[None, :]
-    follow = numpy.where(tag_set.can_follow, 0.0, -numpy.inf)
-    follow_blank = numpy.where(must_go_on, follow, -numpy.inf)
-    solid = borders.solid[steps.order][:, None, None]
+    is_blank = ~borders.solid[steps.order]
     back = numpy.zeros(scores.shape, dtype="int64")
     for before, step in pairwise(steps.rows):
         going = slice(before.start, before.start + step.stop - step.start)
-        reach = scores[going, :, None] + numpy.where(solid[going], follow, follow_blank)
-        back[step] = reach.argmax(axis=1)
-        scores[step] += reach.max(axis=1)
+        back[step], reach = _best_before(scores[going], is_blank[going], tag_set)
+        scores[step] += reach
     tags = scores.argmax(axis=1)  # of a part's last token; of the others by the one behind
     for before, step in reversed(list(pairwise(steps.rows))):
         going = slice(before.start, before.start + step.stop - step.start)
@@ -129,6 +125,30 @@ def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> 
     in_text = numpy.empty_like(tags)
     in_text[steps.order] = tags
     return in_text
+
+
+def _best_before(
+    scores: numpy.ndarray, is_blank: numpy.ndarray, tag_set: TagSet
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """For each tag the best one to have stood before it, and that one's score.
+
+    What continues an entity follows tags of its own label alone; of all other tags, each follows
+    the same ones, after white space only those outside of entities.
+
+    scores: of the tags before. *Shape of it and of both results:* (tokens, tags).
+    is_blank: whether the token before is white space. *Shape:* (tokens,)
+    """
+    rows = numpy.arange(len(scores))
+    may_end = numpy.where(tag_set.stays_open, -numpy.inf, scores)
+    may_end[is_blank[:, None] & (tag_set.label_of >= 0)] = -numpy.inf
+    last = may_end.argmax(axis=1)
+    best = numpy.repeat(last[:, None], len(tag_set), axis=1)
+    reach = numpy.repeat(may_end[rows, last][:, None], len(tag_set), axis=1)
+    opened, other = tag_set.continued.T
+    is_other = scores[:, other] > scores[:, opened]
+    best[:, tag_set.continues] = numpy.where(is_other, other, opened)
+    reach[:, tag_set.continues] = numpy.maximum(scores[:, other], scores[:, opened])
+    return best, reach
 
 
 def _log_scores(

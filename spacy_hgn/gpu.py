@@ -1,14 +1,20 @@
 """The GPU that a command is told to use, or what is missing for it.
 
-``python -m spacy_hgn.gpu 0`` tells either.
+``python -m spacy_hgn.gpu 0`` tells either, and ``--driver 13x``, before anything is installed,
+whether the driver knows that CUDA.
 """
 
+import argparse
+import ctypes
 import os
 import platform
 import sys
 from importlib import import_module
 from textwrap import shorten
 from typing import Any
+
+PIP = f"{sys.executable} -m pip"
+NO_DRIVER = "there is no NVIDIA driver: install one, until nvidia-smi shows the GPU"
 
 
 class GpuError(ValueError):
@@ -36,27 +42,58 @@ def check_gpu(gpu_id: int) -> None:
         return
     import torch
 
-    missing = [text for text in (_missing_in_torch(torch), _missing_in_cupy(torch)) if text]
+    driver = driver_cuda()
+    found = (
+        None if driver else NO_DRIVER,
+        _missing_in_torch(torch, driver),
+        _missing_in_cupy(_extra(torch, driver)),
+    )
+    missing = [text for text in found if text]
     if not missing:
         cupy = import_module("cupy")
-        found = _other_cuda(torch, cupy) or _missing_driver(cupy) or _missing_gpu(cupy, gpu_id)
-        missing = [found] if found else []
+        last = _other_cuda(torch, cupy) or _old_driver(cupy, driver) or _missing_gpu(cupy, gpu_id)
+        missing = [last] if last else []
     if missing:
         raise GpuError(f"Can't use GPU {gpu_id}: {'; '.join(missing)} (see docs/gpu.md)")
 
 
-def _missing_in_torch(torch: Any) -> str | None:
+def check_driver(cuda: int) -> None:
+    """Raise GpuError where the NVIDIA driver doesn't know a major version of CUDA."""
+    if not (knows := driver_cuda()):
+        raise GpuError(f"Can't use a GPU: {NO_DRIVER} (see docs/gpu.md)")
+    if knows < cuda:
+        raise GpuError(
+            f"Can't use a GPU: the NVIDIA driver knows CUDA {knows}, but what is to be installed "
+            f"is for CUDA {cuda}: make demo GPU=0 CUDA={knows}x (see docs/gpu.md)"
+        )
+
+
+def driver_cuda() -> int:
+    """The major version of CUDA that the NVIDIA driver knows; 0 without a driver."""
+    windows = platform.system() == "Windows"
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
+    except OSError:
+        return 0
+    version = ctypes.c_int(0)
+    failed = driver.cuDriverGetVersion(ctypes.byref(version))
+    return 0 if failed else version.value // 1000
+
+
+def _missing_in_torch(torch: Any, driver: int) -> str | None:
     if torch.version.cuda is not None:
         return None
     release, _, build = torch.__version__.partition("+")
     told = f"torch {torch.__version__} is built without CUDA"
     if not build or platform.system() != "Linux":
         return f"{told}: install the build that PyTorch's page names for your CUDA"
-    return f"{told}: pip install 'torch==={release}'"
+    if 0 < driver < 13:
+        return f"{told}: {PIP} uninstall torch, then the extra for CUDA {driver}"
+    return f"{told}: {PIP} install 'torch==={release}'"
 
 
-def _missing_in_cupy(torch: Any) -> str | None:
-    install = f"pip install 'spacy-hgn[{_extra(torch.version.cuda)}]'"
+def _missing_in_cupy(extra: str) -> str | None:
+    install = f"{PIP} install 'spacy-hgn[{extra}]'"
     try:
         import_module("cupy")
         import_module("cupy.cublas")  # as Thinc does
@@ -75,20 +112,17 @@ def _other_cuda(torch: Any, cupy: Any) -> str | None:
         return None
     return (
         f"CuPy is built for CUDA {of_cupy}, but torch for CUDA {of_torch}: "
-        f"pip uninstall cupy-cuda{of_cupy}x && pip install 'spacy-hgn[{_extra(of_torch)}]'"
+        f"{PIP} uninstall cupy-cuda{of_cupy}x && {PIP} install 'spacy-hgn[{_extra(torch)}]'"
     )
 
 
-def _missing_driver(cupy: Any) -> str | None:
-    knows = cupy.cuda.runtime.driverGetVersion() // 1000
-    if knows == 0:
-        return "there is no NVIDIA driver: install one, until nvidia-smi shows the GPU"
+def _old_driver(cupy: Any, knows: int) -> str | None:
     if knows >= (wanted := _cuda_of(cupy)):
         return None
     return (
         f"the NVIDIA driver knows CUDA {knows}, but torch and CuPy are built for CUDA {wanted}: "
-        f"install a newer driver, or pip uninstall torch cupy-cuda{wanted}x && "
-        f"pip install 'spacy-hgn[cuda{knows}x]'"
+        f"install a newer driver, or {PIP} uninstall torch cupy-cuda{wanted}x && "
+        f"{PIP} install 'spacy-hgn[cuda{knows}x]'"
     )
 
 
@@ -122,16 +156,17 @@ def _try_out(gpu_id: int) -> None:
         torch.ones(2, device=device).sum().item()
     except Exception as error:  # whatever their libraries raise
         told = explain(error) or f"{type(error).__name__}: {_first_line(error)}"
-        extra = _extra(torch.version.cuda)
         raise GpuError(
             f"GPU {gpu_id} doesn't compute: {told}. Perhaps CUDA's libraries don't suit it: "
-            f"pip install 'spacy-hgn[{extra}]' (see docs/gpu.md)"
+            f"{PIP} install 'spacy-hgn[{_extra(torch)}]' (see docs/gpu.md)"
         ) from error
 
 
-def _extra(cuda: str | None) -> str:
-    """The extra for torch's CUDA, as "12.8"; of a torch without, for what it should have."""
-    return f"cuda{cuda.partition('.')[0]}x" if cuda else "cuda13x"
+def _extra(torch: Any, driver: int = 0) -> str:
+    """The extra for torch's CUDA; of a torch without, for what the driver knows."""
+    if torch.version.cuda is None:
+        return "cuda12x" if driver == 12 else "cuda13x"
+    return f"cuda{torch.version.cuda.partition('.')[0]}x"
 
 
 def _cuda_of(cupy: Any) -> int:
@@ -146,6 +181,8 @@ def describe_gpu() -> str:
     """What the GPU in use is, in a line."""
     import torch
 
+    if not torch.cuda.is_initialized():
+        return "No GPU is in use"
     free, size = torch.cuda.mem_get_info()
     return (
         f"GPU {torch.cuda.current_device()}: {torch.cuda.get_device_name()}, CUDA "
@@ -153,9 +190,19 @@ def describe_gpu() -> str:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m spacy_hgn.gpu", description=__doc__)
+    parser.add_argument("gpu_id", type=int, nargs="?", default=0, help="the GPU's number")
+    parser.add_argument("--driver", choices=("12x", "13x"), help="ask for the driver alone")
+    arguments = parser.parse_args()
     try:
-        use_gpu(int(*sys.argv[1:]))
-    except ValueError as error:
+        if arguments.driver:
+            return check_driver(int(arguments.driver.rstrip("x")))
+        use_gpu(arguments.gpu_id)
+    except GpuError as error:
         sys.exit(str(error))
     print(describe_gpu())
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ from .scores.calibration import temper
 from .scores.posteriors import Posteriors, entity_probabilities
 from .sealed_pipe import SealedPipe
 from .tags import TagSet, check_label
-from .upstream import require_upstream, require_vectors
+from .upstream import require_as_many, require_upstream, require_vectors
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -280,9 +280,11 @@ class HgnNer(SealedPipe):
             return losses
         set_dropout_rate(self.model, drop)
         found, backprop = self._flat.begin_update(docs)
+        for doc, vectors in zip(docs, found.lengths.tolist()):
+            require_as_many(doc, vectors)
         loss, gradient = self._learn(examples, xp2torch(found.dataXd, device=self._device))
+        losses[self.name] += self._as_number(loss)
         backprop(Ragged(torch2xp(gradient), found.lengths))
-        losses[self.name] += self._as_number(loss)  # waits for the device: so not before
         if sgd:
             self.finish_update(sgd)
         return losses
@@ -298,6 +300,8 @@ class HgnNer(SealedPipe):
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")
+        if not examples:
+            return 0.0, []
         joined = get_array_module(scores[0]).concatenate(scores)
         probabilities = xp2torch(joined, device=self._device)
         loss, gradient = self._learn(examples, probabilities)

@@ -71,9 +71,11 @@ class AdamW(Optimizer):
         Raises ValueError in one of several processes whose gradients aren't brought together.
         """
         require_together(self.over_ranks)
+        parameters: list[nn.Parameter] = []
         for part, module in modules:
-            self._add(part, module)
-        parameters = [p for _, module in modules for p in module.parameters()]
+            of_module = list(module.parameters())
+            self._add(part, of_module)
+            parameters += of_module
         if self.grad_clip:
             nn.utils.clip_grad_norm_(parameters, self.grad_clip)
         if self._torch is not None:
@@ -101,7 +103,7 @@ class AdamW(Optimizer):
 
         moments: of each of its weights by name, what the other's ``moments_of`` told.
         """
-        self._add(part, module)
+        self._add(part, list(module.parameters()))
         for name, weight in module.named_parameters():
             if moments[name] and self._torch is not None:
                 remembered = {k: v.to(weight.device, copy=True) for k, v in moments[name].items()}
@@ -112,9 +114,9 @@ class AdamW(Optimizer):
             return self.hero_learn_rate
         return self.learn_rate
 
-    def _add(self, part: str, module: nn.Module) -> None:
+    def _add(self, part: str, parameters: Sequence[nn.Parameter]) -> None:
         """Take a module's weights in, unless they are known."""
-        new = [p for p in module.parameters() if p not in self._known]
+        new = [p for p in parameters if p not in self._known]
         if not new:
             return
         self._known.update(new)

@@ -78,6 +78,15 @@ class TagSet:
         may_go_on = same_label & ~self.closed[:, None]
         return numpy.where(goes_on, may_go_on, ~self.stays_open[:, None])
 
+    @cached_property
+    def continued(self) -> numpy.ndarray:
+        """For each tag that continues an entity, the two that it may follow: B and I.
+
+        *Shape:* (continuing tags, 2)
+        """
+        followed = self.can_follow[:, self.continues].T
+        return followed.nonzero()[1].reshape(-1, 2)
+
     def from_biluo(self, tags: Sequence[str | None]) -> numpy.ndarray:
         """Indices of BILUO tags as spaCy's Examples give them. *Shape:* (len(tags),)
 

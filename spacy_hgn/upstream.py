@@ -42,7 +42,11 @@ def _check_vectors(doc: Doc, component: str) -> None:
             f"{doc.text[:50]!r}. That component is disabled or runs after hgn_ner, or a "
             "doc_cleaner took them off: call the component on the Doc."
         )
-    vectors = len(data.align.lengths)
+    require_as_many(doc, len(data.align.lengths), component)
+
+
+def require_as_many(doc: Doc, vectors: int, component: str = "the component before") -> None:
+    """Raise ValueError for a Doc with another number of tokens than of vectors."""
     if vectors != len(doc):
         raise ValueError(
             f"The Doc has {len(doc):,} tokens, but {vectors:,} vectors of {component}: "

@@ -23,7 +23,7 @@ class CUDARuntimeError(RuntimeError):
     """As CuPy's."""
 
 
-def fake_cupy(monkeypatch, built=13020, driver=13000, gpus=2) -> SimpleNamespace:
+def fake_cupy(monkeypatch, built=13020, driver=13, gpus=2) -> SimpleNamespace:
     """A CuPy that is for one CUDA, beside a driver that knows one, and sees some GPUs."""
 
     def count():
@@ -33,10 +33,10 @@ def fake_cupy(monkeypatch, built=13020, driver=13000, gpus=2) -> SimpleNamespace
 
     runtime = SimpleNamespace(
         runtimeGetVersion=lambda: built,
-        driverGetVersion=lambda: driver,
         getDeviceCount=count,
         CUDARuntimeError=CUDARuntimeError,
     )
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: driver)
     cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupy.cublas", SimpleNamespace())
@@ -46,6 +46,8 @@ def fake_cupy(monkeypatch, built=13020, driver=13000, gpus=2) -> SimpleNamespace
 @pytest.fixture(autouse=True)
 def on_linux(monkeypatch):
     monkeypatch.setattr(gpu.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: 13)
+    monkeypatch.setattr(gpu, "PIP", "pip")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == "cupy"]:
         monkeypatch.delitem(sys.modules, name)
@@ -130,7 +132,7 @@ def test_cupy_for_another_cuda_than_torch(cuda_13, monkeypatch):
 
 
 def test_a_driver_that_is_too_old(cuda_13, monkeypatch):
-    fake_cupy(monkeypatch, driver=12040)
+    fake_cupy(monkeypatch, driver=12)
     told = refused()
     assert "driver knows CUDA 12, but torch and CuPy are built for CUDA 13" in told
     assert "pip install 'spacy-hgn[cuda12x]'" in told
@@ -139,6 +141,42 @@ def test_a_driver_that_is_too_old(cuda_13, monkeypatch):
 def test_no_driver(cuda_13, monkeypatch):
     fake_cupy(monkeypatch, driver=0)
     assert "there is no NVIDIA driver" in refused()
+
+
+def test_no_driver_is_told_beside_the_rest(monkeypatch):
+    failing_import(monkeypatch, ModuleNotFoundError("No module named 'cupy'", name="cupy"))
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: 0)
+    told = refused()
+    assert told.index("no NVIDIA driver") < told.index("torch") < told.index("CuPy")
+
+
+def test_what_to_install_for_an_older_driver(monkeypatch):
+    failing_import(monkeypatch, ModuleNotFoundError("No module named 'cupy'", name="cupy"))
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cpu")
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: 12)
+    told = refused()
+    assert "pip uninstall torch, then the extra for CUDA 12" in told
+    assert "pip install 'spacy-hgn[cuda12x]'" in told
+
+
+@pytest.mark.parametrize(
+    ("driver", "told"), [(0, "there is no NVIDIA driver"), (12, "make demo GPU=0 CUDA=12x")]
+)
+def test_the_driver_is_asked_before_anything_is_installed(driver, told, monkeypatch):
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: driver)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--driver", "13x"])
+    with pytest.raises(SystemExit, match=told):
+        gpu.main()
+    monkeypatch.setattr(gpu, "driver_cuda", lambda: 13)
+    gpu.main()
+
+
+def test_the_cpu_by_its_number(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gpu", "-1"])
+    gpu.main()
+    assert "No GPU is in use" in capsys.readouterr().out
 
 
 def test_a_driver_that_fails(cuda_13, monkeypatch):

@@ -33,8 +33,8 @@ class EmbeddingGradients:
 
 
 def _embeddings(module: nn.Module) -> Iterator[nn.Embedding]:
+    if next(module.parameters()).device.type != "cpu":
+        return
     for part in module.modules():
-        if isinstance(part, nn.Embedding):
-            weight = part.weight
-            if weight.requires_grad and weight.device.type == "cpu":
-                yield part
+        if isinstance(part, nn.Embedding) and part.weight.requires_grad:
+            yield part

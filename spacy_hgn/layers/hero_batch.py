@@ -46,9 +46,25 @@ class TokenRows:
 class HeroData(TransformerData):
     """A Doc's share of a batch, which knows the whole. Copied or stored, it is the share alone."""
 
-    source: TokenRows | None = field(default=None, repr=False, compare=False)
-    number: int = field(default=0, repr=False, compare=False)
+    number: int = field(default=0, init=False, repr=False, compare=False)
     """The Doc's number in the batch."""
+    _source: TokenRows | None = field(default=None, init=False, repr=False, compare=False)
+    _made_of: tuple = field(default=(), init=False, repr=False, compare=False)
+
+    def belong_to(self, source: TokenRows, number: int) -> "HeroData":
+        """Tell which share of which batch it is."""
+        self._source, self.number, self._made_of = source, number, self._parts()
+        return self
+
+    @property
+    def source(self) -> TokenRows | None:
+        """The batch; None where the share has been given other vectors or places since."""
+        is_as_made = all(now is then for now, then in zip(self._parts(), self._made_of))
+        return self._source if is_as_made else None
+
+    def _parts(self) -> tuple:
+        hidden = self.model_output.get("last_hidden_state")
+        return hidden, self.align.data, self.align.lengths
 
     def __reduce__(self) -> tuple[type, tuple]:
         return TransformerData, (self.wordpieces, self.model_output, self.align)
@@ -99,7 +115,8 @@ class HeroBatch(FullTransformerBatch):
                 datas.append(TransformerData.empty())
                 continue
             output = ModelOutput({name: _take(value, of_doc) for name, value in outputs.items()})
-            datas.append(HeroData(self.wordpieces[of_doc], output, align, source, number))
+            data = HeroData(self.wordpieces[of_doc], output, align)
+            datas.append(data.belong_to(source, number))
         return datas
 
     def unsplit_by_doc(self, arrays: list[list[Floats3d]]) -> FullTransformerBatch:

@@ -41,7 +41,18 @@ class HeroGangShim(TorchShim):
 
     def finish_update(self, optimizer: Any) -> None:
         if self.is_built:
+            self._forget_other_sizes(optimizer)
             super().finish_update(optimizer)
+
+    def _forget_other_sizes(self, optimizer: Any) -> None:
+        """Have Thinc's Adam begin anew with weights that were resized."""
+        remembered = [getattr(optimizer, name, None) for name in ("mom1", "mom2", "averages")]
+        for name, weights in self._model.named_parameters():
+            key = (self.id, name)
+            for arrays in filter(None, remembered):
+                if key in arrays and arrays[key].size != weights.numel():
+                    del arrays[key]
+                    optimizer.nr_update.pop(key, None)
 
     def to_bytes(self) -> bytes:
         message: dict[str, Any] = {"config": self.cfg, "width": None, "tags": None, "weights": None}

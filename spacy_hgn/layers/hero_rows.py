@@ -26,13 +26,13 @@ class Share(NamedTuple):
     @classmethod
     def of(cls, data: TransformerData) -> "Share | None":
         """None for a Doc without tokens, and for one whose source isn't known."""
-        if not isinstance(data, HeroData) or data.source is None:
+        if not isinstance(data, HeroData) or (source := data.source) is None:
             return None
         tokens, rows = (
             slice(*ends[data.number : data.number + 2].tolist())
-            for ends in (data.source.token_ends, data.source.row_ends)
+            for ends in (source.token_ends, source.row_ends)
         )
-        return cls(data.source, tokens, rows) if tokens.start < tokens.stop else None
+        return cls(source, tokens, rows) if tokens.start < tokens.stop else None
 
 
 def find_rows(datas: Sequence[TransformerData], to_arrays: Model) -> "HeroRows | None":

@@ -2,7 +2,6 @@
 
 import torch
 from thinc.api import Model
-from thinc.shims.shim import Shim
 from torch import Tensor
 
 from .flat import shim_of
@@ -16,9 +15,7 @@ def is_initialized(model: Model) -> bool:
 def resize_tags(model: Model, nO: int) -> None:
     """Give an initialized tagger more tags; the old ones keep their weights."""
     flat = model.get_ref("flat")
-    shim = shim_of(flat)
-    shim._model.resize(nO)
-    shim.id = Shim(None).id  # what an optimizer remembers of the old weights doesn't fit
+    shim_of(flat)._model.resize(nO)
     for layer in (flat, model):
         layer.set_dim("nO", nO, force=True)
 

@@ -59,7 +59,7 @@ def learn_vectors(
     from the vectors' gradient; None where there is nothing to learn behind them."""
     vectors, backprop = _read(tok2vec, docs, device, is_train=True)
     z, to_tok2vec = vectors.learn()
-    if backprop in DEAD_ENDS:
+    if backprop is None:
         return z, vectors.lengths, None
     return z, vectors.lengths, lambda d_z: backprop(to_tok2vec(d_z))
 
@@ -103,16 +103,24 @@ class ArrayVectors:
 
 def _read(
     tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, is_train: bool
-) -> tuple[TokenVectors, Callable]:
-    """The vectors, and the way back to what is behind them."""
+) -> tuple[TokenVectors, Callable | None]:
+    """The vectors, and the way back to what is behind them; None where that learns nothing."""
     if [layer.name for layer in tok2vec.layers[1:]] != ["trfs2arrays"]:
         arrays, backprop = tok2vec(docs, is_train)
-        return ArrayVectors(arrays, device), backprop
+        return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
+    learns = backprop_hero not in DEAD_ENDS or _has_weights(to_arrays)
     if (rows := find_rows(datas, to_arrays)) is not None:
-        return rows, backprop_hero
+        return rows, backprop_hero if learns else None
     arrays, backprop_arrays = to_arrays(datas, is_train)
-    if backprop_hero in DEAD_ENDS:
-        return ArrayVectors(arrays, device), backprop_hero
-    return ArrayVectors(arrays, device), lambda d_arrays: backprop_hero(backprop_arrays(d_arrays))
+
+    def backprop_both(d_arrays: list[Floats2d]) -> Any:
+        return backprop_hero(backprop_arrays(d_arrays))
+
+    return ArrayVectors(arrays, device), backprop_both if learns else None
+
+
+def _has_weights(layer: Model) -> bool:
+    """Whether there is something to learn in a pooling, say."""
+    return any(node.param_names or node.shims for node in layer.walk())

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 from typing import Any
 from weakref import WeakSet
 
@@ -62,8 +63,8 @@ class TorchShim(PyTorchShim):
             accumulated = self._set_gradients_aside() if self._mixed_precision else []
             scaled = self._grad_scaler.scale(grads.kwargs["grad_tensors"], inplace=True)
             torch.autograd.backward(*grads.args, **{**grads.kwargs, "grad_tensors": scaled})
-            of_inputs = _gradients(iterate_recursive(torch.is_tensor, inputs))
-            if self._grad_scaler.unscale([*_gradients(self._model.parameters()), *of_inputs]):
+            of_inputs = list(_gradients(iterate_recursive(torch.is_tensor, inputs)))
+            if self._grad_scaler.unscale(chain(_gradients(self._model.parameters()), of_inputs)):
                 for gradient in of_inputs:
                     gradient.zero_()
             _add_gradients(accumulated)
@@ -111,8 +112,8 @@ def _add_gradients(held: list[tuple[Tensor, Tensor]]) -> None:
         weights.grad = gradient if weights.grad is None else weights.grad + gradient
 
 
-def _gradients(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [tensor.grad for tensor in tensors if tensor.grad is not None]
+def _gradients(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    return (tensor.grad for tensor in tensors if tensor.grad is not None)
 
 
 def _step_together(optimizer: AdamW) -> None:

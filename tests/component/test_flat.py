@@ -5,11 +5,14 @@ from collections import Counter
 import numpy
 import pytest
 import torch
+from spacy import registry
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy_transformers.data_classes import TransformerData
-from thinc.api import Adam, fix_random_seed
+from thinc.api import Adam, Linear, Model, chain, fix_random_seed, reduce_mean
+from thinc.types import Ragged
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers.utils import ModelOutput
 
 from spacy_hgn.layers import token_vectors
 from spacy_hgn.layers.hero_rows import HeroRows
@@ -63,6 +66,32 @@ def test_vectors_that_were_stored_give_the_same(tiny_nlp):
     assert_same(ner.predict(docs), expected)
 
 
+def ones(data):
+    data.model_output["last_hidden_state"] = data.model_output["last_hidden_state"] * 0 + 1
+
+
+def other_output(data):
+    hidden = data.model_output["last_hidden_state"]
+    data.model_output = ModelOutput(last_hidden_state=hidden * 0 + 1)
+
+
+def other_places(data):
+    data.align = Ragged(data.align.dataXd[::-1].copy(), data.align.lengths[::-1].copy())
+
+
+@pytest.mark.parametrize("change", [ones, other_output, other_places])
+def test_vectors_that_a_component_has_replaced_are_read(tiny_nlp, monkeypatch, change):
+    hero, ner = tiny_nlp.get_pipe("transformer"), tiny_nlp.get_pipe("hgn_ner")
+    docs = list(hero.pipe(map(tiny_nlp.make_doc, TEXTS)))
+    before = ner.predict(docs)
+    for doc in docs:
+        change(doc._.trf_data)
+    found = ner.predict(docs)
+    assert not numpy.allclose(found[0], before[0], atol=1e-3)
+    without_rows(monkeypatch)
+    assert_same(found, ner.predict(docs))
+
+
 @pytest.mark.parametrize("pooling", ["reduce_first.v1", "reduce_mean.v1", "reduce_max.v1"])
 def test_rows_say_what_spacy_transformers_says(tiny_bert, monkeypatch, pooling):
     listener = {**LISTENER, "pooling": {"@layers": pooling}, "grad_factor": 0.5}
@@ -107,6 +136,60 @@ def test_the_gradient_of_a_frozen_hero_is_not_computed(listening_nlp, monkeypatc
     assert [z.requires_grad for z in seen] == [False]
     after = weights_of(listening_nlp.get_pipe("hgn_ner").model)
     assert changed(before, after)
+
+
+@registry.layers("tests.learnt_pooling.v1")
+def learnt_pooling():
+    return chain(with_ragged_rows(), reduce_mean())
+
+
+def with_ragged_rows():
+    linear = Linear(32, 32)
+    linear.initialize()
+
+    def forward(model, pieces, is_train):
+        rows, backprop = linear(pieces.dataXd, is_train)
+        return Ragged(rows, pieces.lengths), lambda d: Ragged(backprop(d.dataXd), d.lengths)
+
+    return Model("rows", forward, layers=[linear])
+
+
+def test_a_pooling_with_weights_learns_over_a_frozen_hero(tiny_bert):
+    listener = {**LISTENER, "pooling": {"@layers": "tests.learnt_pooling.v1"}}
+    nlp = make_hero_nlp(tiny_bert, tok2vec=listener)
+    train(nlp, steps=0)
+    hero, ner = nlp.get_pipe("transformer"), nlp.get_pipe("hgn_ner")
+    examples = make_examples(nlp)
+    for example in examples:
+        hero(example.predicted)
+    ner.update(examples)
+    (linear,) = [node for node in ner.model.walk() if node.name == "linear"]
+    assert linear.get_grad("W").any()
+
+
+def test_docs_that_were_retokenized_are_refused_in_training(listening_nlp):
+    hero, ner = listening_nlp.get_pipe("transformer"), listening_nlp.get_pipe("hgn_ner")
+    examples = make_examples(listening_nlp)
+    for example in examples:
+        hero(example.predicted)
+    merged, parted = examples[0].predicted, examples[1].predicted
+    with merged.retokenize() as retokenizer:
+        retokenizer.merge(merged[0:2])
+    with parted.retokenize() as retokenizer:
+        retokenizer.split(parted[0], ["Ang", "ela"], [(parted[0], 0), (parted[0], 1)])
+    with pytest.raises(ValueError, match="tokens were merged or split"):
+        ner.update([Example(each.predicted, each.reference) for each in examples])
+
+
+def test_a_loss_that_is_no_number_lays_no_gradient(listening_nlp):
+    hero, ner = listening_nlp.get_pipe("transformer"), listening_nlp.get_pipe("hgn_ner")
+    examples = make_examples(listening_nlp)
+    for example in examples:
+        hero(example.predicted)
+        example.predicted._.trf_data.model_output["last_hidden_state"][:] = numpy.nan
+    with pytest.raises(ValueError, match="E910"):
+        ner.update(examples)
+    assert not gradients_of(ner.model)
 
 
 def test_an_update_draws_from_torchs_generator_alone(tiny_bert):

@@ -100,6 +100,20 @@ def test_a_label_added_after_training(tag_scheme, tmp_path):
     assert_finds(spacy.load(tmp_path), data)
 
 
+def test_adam_goes_on_with_what_a_new_label_does_not_change():
+    nlp = make_nlp()
+    optimizer = Adam(0.01)
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    keep_training(nlp, examples, optimizer, 2)
+    updates = dict(optimizer.nr_update)
+    nlp.get_pipe("hgn_ner").add_label("WEATHER")
+    keep_training(nlp, examples, optimizer, 1)
+    begun = {name for (_, name), count in optimizer.nr_update.items() if count == 1}
+    assert begun == {"classifier.weight", "classifier.bias"}
+    assert optimizer.nr_update.keys() == updates.keys()
+
+
 def test_a_label_added_after_loading(cnn_folder):
     nlp = spacy.load(cnn_folder)
     assert nlp.get_pipe("hgn_ner").add_label("WEATHER") == 1
