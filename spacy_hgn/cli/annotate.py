@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Exit, Option
 from wasabi import msg
-from wasabi.util import locale_escape
-
-from spacy_hgn.gpu_errors import telling_gpu_errors
 
 from . import hgn_cli
-from .pipelines import Code, Gpu, Pipeline, choose_device
+from .pipelines import Code, Gpu, Pipeline, choose_device, ending_at
 
 if TYPE_CHECKING:
     from spacy_hgn.annotating.run import Summary
@@ -111,17 +108,12 @@ def annotate_cli(
     elif Cluster("local", workers, cpus, gpus) != Cluster():
         raise BadParameter("--workers, --cpus and --gpus are for Ray's actors: add --ray")
     share = parse_part(part)
-    try:
-        with telling_gpu_errors():
-            if cluster is None:
-                choose_device(gpu_id)
-            files = find_inputs(inputs, output, format.value)
-            summary = run(settings, files, cluster, share)
-    except (ValueError, OSError) as error:
-        msg.fail("Can't annotate")
-        print(locale_escape(str(error)))  # as it is: wasabi would wrap paths
-        msg.text("Shards that are done stay so: the same command goes on from there.")
-        raise Exit(1) from error
+    done = "Shards that are done stay so: the same command goes on from there."
+    with ending_at("Can't annotate", ValueError, OSError, after=done):
+        if cluster is None:
+            choose_device(gpu_id)
+        files = find_inputs(inputs, output, format.value)
+        summary = run(settings, files, cluster, share)
     show(summary, output)
     if summary.failed:
         raise Exit(SOME_FAILED)

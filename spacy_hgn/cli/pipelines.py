@@ -23,10 +23,10 @@ Code = Option("--code", "-c", help="Python file with what the pipeline registers
 
 
 @contextmanager
-def ending_at(what: str, *expected: type[Exception]) -> Iterator[None]:
+def ending_at(what: str, *expected: type[Exception], after: str = "") -> Iterator[None]:
     """End the command with status 1, after the error's text alone, at errors that are expected.
 
-    Those of the GPU always are.
+    Those of the GPU always are. after: what to tell behind the error.
     """
     kinds: tuple[type[Exception], ...] = (*expected, GpuError)
     try:
@@ -35,6 +35,8 @@ def ending_at(what: str, *expected: type[Exception]) -> Iterator[None]:
     except kinds as error:
         msg.fail(what)
         print(locale_escape(str(error)))  # as it is: wasabi would wrap paths and a corpus's line
+        if after:
+            msg.text(after)
         raise Exit(1) from error
 
 

@@ -46,10 +46,12 @@ class HeroGangShim(TorchShim):
 
     def _forget_other_sizes(self, optimizer: Any) -> None:
         """Have Thinc's Adam begin anew with weights that were resized."""
-        remembered = [getattr(optimizer, name, None) for name in ("mom1", "mom2", "averages")]
+        found = (getattr(optimizer, name, None) for name in ("mom1", "mom2", "averages"))
+        if not (remembered := list(filter(None, found))):
+            return  # AdamW keeps nothing there
         for name, weights in self._model.named_parameters():
             key = (self.id, name)
-            for arrays in filter(None, remembered):
+            for arrays in remembered:
                 if key in arrays and arrays[key].size != weights.numel():
                     del arrays[key]
                     optimizer.nr_update.pop(key, None)

@@ -66,11 +66,12 @@ def share_runs(
         going = numpy.array([(longest[begins] > step).sum() for step in range(longest[begins[0]])])
         before = numpy.cumsum(going) - going
         places = before[ends[left:right]] + runs[left:right] - low
-        there = _to_device(begins, device)
+        there = to_device(begins, device)
         rows = [there[:n] + stride * step for step, n in enumerate(going)]
-        blocks.append(Runs(rows, _to_device(places, device)))
-    return Reading(blocks, _to_device(order, device), _to_device(unsort, device))
+        blocks.append(Runs(rows, to_device(places, device)))
+    return Reading(blocks, to_device(order, device), to_device(unsort, device))
 
 
-def _to_device(array: numpy.ndarray, device: torch.device) -> Tensor:
+def to_device(array: numpy.ndarray, device: torch.device) -> Tensor:
+    """The array as a tensor there; the host doesn't wait for it to arrive."""
     return torch.from_numpy(array).to(device, non_blocking=True)

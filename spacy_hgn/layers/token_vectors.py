@@ -1,7 +1,6 @@
 """The vectors of all tokens of a batch, one Doc's behind the other's, from any tok2vec."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
 from typing import Any, Protocol, cast
 
 import spacy.pipeline.tok2vec
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from .blocks import group_docs
 from .hero_rows import find_rows
+from .lists import ends_of, split
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 
@@ -95,10 +95,9 @@ class ArrayVectors:
         return self._joined, self._split
 
     def _split(self, d_joined: Tensor) -> list[Floats2d]:
-        array = cast(Floats2d, torch2xp(d_joined))
-        bounds = [0, *accumulate(self.lengths)]
-        parts = [array[start:end] for start, end in pairwise(bounds)]
-        return [part if len(part) else array for part, array in zip(parts, self._arrays)]
+        parts = split(torch2xp(d_joined), ends_of(self.lengths))  # type: ignore[arg-type]
+        pairs = zip(cast(list[Floats2d], parts), self._arrays)
+        return [part if len(part) else array for part, array in pairs]
 
 
 def _read(

@@ -8,7 +8,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from .runs import Reading, share_runs
+from .runs import Reading, share_runs, to_device
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Window:
     def inside(self, offset: int) -> Tensor:
         """Whether each token's window has a neighbour at that offset. *Shape:* (tokens, 1)"""
         side = self.left if offset < 0 else self.right
-        return self._to_device(side >= abs(offset)).unsqueeze(1)
+        return to_device(side >= abs(offset), self.device).unsqueeze(1)
 
     def neighbour(self, values: Tensor, offset: int) -> Tensor:
         """Each token's neighbour at that offset, zeros where its window has none.
@@ -47,11 +47,8 @@ class Window:
         values: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width).
         """
         rows = (self._places + offset).clip(0, max(len(values) - 1, 0))
-        neighbours = values.index_select(0, self._to_device(rows))
+        neighbours = values.index_select(0, to_device(rows, self.device))
         return neighbours.masked_fill(~self.inside(offset), 0)
-
-    def _to_device(self, array: numpy.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     @cached_property
     def _places(self) -> numpy.ndarray:
