@@ -19,7 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from common import hgn_pipeline, spacy_examples, wnut17, write_results
+from common import HERO_OPTION, hgn_pipeline, spacy_examples, wnut17, write_results
 
 BATCH = 128
 SHARD = 250
@@ -141,6 +141,6 @@ def processes_below(root: int) -> list[tuple[int, str, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], parents=[HERO_OPTION])
     parser.add_argument("--texts", type=int, default=TEXTS)
     main(parser.parse_args().texts)

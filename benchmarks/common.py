@@ -1,5 +1,9 @@
-"""What the benchmarks share: texts, timing side by side, a results file with the machine."""
+"""What the benchmarks share: the Hero, texts, timing side by side, a results file with the machine.
 
+Each that has a Hero takes ``--hero minilm``, ``--hero mpnet`` or ``--hero FOLDER``.
+"""
+
+import argparse
 import json
 import os
 import platform
@@ -21,7 +25,18 @@ from spacy_hgn.layers.precision import has_fast_bfloat16
 from spacy_hgn.provenance import describe_software, processor
 
 ROOT = Path(__file__).parent.parent
-HERO = ROOT / "hero" / "minilm"
+
+
+def find_hero(name: str) -> Path:
+    """A folder, or a Hero's in hero/ by its name."""
+    return Path(name) if Path(name).is_dir() else ROOT / "hero" / name
+
+
+HERO_OPTION = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+HERO_OPTION.add_argument(
+    "--hero", type=find_hero, default="minilm", help="minilm (if not said), mpnet or a folder"
+)
+HERO: Path = HERO_OPTION.parse_known_args()[0].hero
 
 
 def wnut17(part: str) -> list[Doc]:
@@ -38,35 +53,41 @@ def spacy_examples(nlp: Language, docs: Sequence[Doc]) -> list[Example]:
     return [Example(Doc(nlp.vocab, words=[t.text for t in doc]), doc) for doc in docs]
 
 
-def hero_config(architecture: str, **settings: Any) -> dict[str, Any]:
-    """The config of a ``transformer`` over MiniLM."""
-    if not HERO.exists():
-        sys.exit("There is no hero/minilm: run python scripts/fetch_hero.py first.")
+def check_hero(hero: Path) -> None:
+    """Exit unless the Hero is there."""
+    if not hero.exists():
+        sys.exit(f"There is no {hero}: run python scripts/fetch_hero.py {hero.name} first.")
+
+
+def hero_config(architecture: str, hero: Path = HERO, **settings: Any) -> dict[str, Any]:
+    """The config of a ``transformer`` over the Hero."""
+    check_hero(hero)
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}
-    model = {"@architectures": architecture, "name": str(HERO), "get_spans": spans, **settings}
+    model = {"@architectures": architecture, "name": str(hero), "get_spans": spans, **settings}
     return {"model": model}
 
 
-def hgn_pipeline(precision: str, **model: Any) -> Language:
+def hgn_pipeline(precision: str, hero: Path = HERO, **model: Any) -> Language:
     """A pipeline of the Hero and hgn_ner, to be initialized."""
     nlp = spacy.blank("en")
-    hero = hero_config("spacy-hgn.TransformerModel.v1", precision=precision)
-    nlp.add_pipe("transformer", config=hero)
+    config = hero_config("spacy-hgn.TransformerModel.v1", hero, precision=precision)
+    nlp.add_pipe("transformer", config=config)
     nlp.add_pipe("hgn_ner", config={"model": {"precision": precision, **model}})
     return nlp
 
 
-def spacy_pipeline() -> Language:
+def spacy_pipeline(hero: Path = HERO) -> Language:
     """What a spaCy user runs today: transformer and ner, as spaCy's quickstart writes them."""
     nlp = spacy.blank("en")
-    hero = hero_config(
+    config = hero_config(
         "spacy-transformers.TransformerModel.v3",
+        hero,
         tokenizer_config={"use_fast": True},
         transformer_config={},
         mixed_precision=False,
         grad_scaler_config={},
     )
-    nlp.add_pipe("transformer", config=hero)
+    nlp.add_pipe("transformer", config=config)
     listener = {
         "@architectures": "spacy-transformers.TransformerListener.v1",
         "grad_factor": 1.0,
@@ -112,8 +133,9 @@ def machine() -> dict[str, Any]:
 
 
 def write_results(name: str, results: Any) -> None:
-    """Write benchmarks/results/NAME.json and show it."""
-    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    """Write benchmarks/results/NAME.json, or NAME-HERO.json for another than MiniLM; show it."""
+    stem = name if HERO.name == "minilm" else f"{name}-{HERO.name}"
+    path = ROOT / "benchmarks" / "results" / f"{stem}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))

@@ -2,9 +2,10 @@
 
     python benchmarks/distributed.py [--steps 40] [--rounds 3] [--minutes 10] [--precision auto]
 
-hgn_ner over MiniLM, WNUT 2017's training part, one thread a process: one process with batches of 32
-against two ranks under ``torchrun`` with batches of 16 each, in turns. A third candidate, two
-processes that know nothing of each other, shows what two busy cores cost each other anyway.
+hgn_ner over MiniLM (or another ``--hero``), WNUT 2017's training part, one thread a process: one
+process with batches of 32 against two ranks under ``torchrun`` with batches of 16 each, in turns. A
+third candidate, two processes that know nothing of each other, shows what two busy cores cost each
+other anyway.
 No round begins that would end after so many minutes; results are written after each candidate.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-from common import HERO, ROOT, wnut17, write_results
+from common import HERO, HERO_OPTION, ROOT, check_hero, wnut17, write_results
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
@@ -49,6 +50,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.worker:
         return work(Path(arguments.worker), Path(arguments.result))
+    check_hero(HERO)
     with tempfile.TemporaryDirectory() as folder:
         configs = {n: write_config(Path(folder), n, arguments) for n in (1, 2)}
         candidates: dict[str, Callable[[int], list[dict[str, float]]]] = {
@@ -210,7 +212,7 @@ def _median(values: list[float]) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, parents=[HERO_OPTION])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=10)

@@ -1,10 +1,10 @@
 """How fast is it on a GPU: whole pipelines beside spaCy's, and the Gang beside its Hero?
 
-    python benchmarks/gpu.py [--only pipelines|gang|large] [HERO ...]
+    python benchmarks/gpu.py [--only pipelines|gang|large] [minilm|mpnet|FOLDER ...]
 
 Pipelines: words a second of ``nlp.pipe`` over WNUT 2017's test part, Docs made beforehand, each
 pipeline with the batch size that suits it best, and of updates in batches of 32, for each Hero
-folder (MiniLM without any), then for one of BERT-large's shape with random weights.
+(MiniLM without any), then for one of BERT-large's shape with random weights.
 
 Gang: beside that Hero and beside cuDNN's LSTM over packed windows, at d = 1024, windows 5, 7, 9,
 on 32 texts of 24 and of 128 tokens, forward, and forward and backward.
@@ -19,10 +19,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import spacy
 import torch
-from common import hgn_pipeline, spacy_pipeline, wnut17, write_results
+from common import (
+    HERO,
+    HERO_OPTION,
+    find_hero,
+    hgn_pipeline,
+    spacy_pipeline,
+    wnut17,
+    write_results,
+)
 from gang import WINDOWS, make_units, packed
 from pipeline import start_training
 from spacy.language import Language
@@ -48,8 +55,8 @@ CALLS = 20
 
 def main() -> None:
     """Measure on the first GPU."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("heroes", nargs="*", type=Path, default=[common.HERO])
+    parser = argparse.ArgumentParser(parents=[HERO_OPTION])
+    parser.add_argument("heroes", nargs="*", type=find_hero, default=[HERO])
     parser.add_argument("--only", choices=("pipelines", "gang", "large"))
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
@@ -83,13 +90,12 @@ def make_large(tokenizer: Path, folder: Path) -> Path:
 
 def measure_pipelines(hero: Path) -> dict[str, Any]:
     """Words a second, in turns; each beside spaCy's, and three windows beside none."""
-    common.HERO = hero
     test = wnut17("emerging.test.annotated")
     train = wnut17("wnut17train.conll")[:TRAINED_TEXTS]
     pipelines = {
-        "hgn": hgn_pipeline("auto"),
-        "hgn, windows = []": hgn_pipeline("auto", windows=[]),
-        "spacy": spacy_pipeline(),
+        "hgn": hgn_pipeline("auto", hero),
+        "hgn, windows = []": hgn_pipeline("auto", hero, windows=[]),
+        "spacy": spacy_pipeline(hero),
     }
     updates = {name: start_training(nlp, train) for name, nlp in pipelines.items()}
     trained = in_turns({name: timed(run) for name, run in updates.items()})

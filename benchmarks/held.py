@@ -1,6 +1,6 @@
 """What does a Doc hold on to after the pipeline, and what does importing spacy_hgn cost?
 
-    python benchmarks/held.py
+    python benchmarks/held.py [--hero minilm|mpnet|FOLDER]
 
 ``list(nlp.pipe(50,000 short texts))`` with configs/hgn.cfg's components; and the modules that
 ``import spacy_hgn`` adds to ``import spacy``.

@@ -1,12 +1,13 @@
 """How do time and memory grow with the length of one Doc?
 
-    python benchmarks/long_doc.py
+    python benchmarks/long_doc.py [--hero minilm|mpnet|FOLDER]
 
 WNUT 2017's training part, laid end to end, as one Doc of 1,000, 10,000 and 100,000 tokens, one
 after the other in one fresh process. Memory is the process's highest resident set during
 the call, above what it was when the pipeline had been loaded (Linux).
 """
 
+import argparse
 import re
 import sys
 import time
@@ -17,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import spacy
 import srsly
-from common import hgn_pipeline, spacy_examples, wnut17, write_results
+from common import HERO_OPTION, hgn_pipeline, spacy_examples, wnut17, write_results
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -71,4 +72,7 @@ def resident(key: str) -> float:
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1])) if sys.argv[1:] else main()
+    parser = argparse.ArgumentParser(parents=[HERO_OPTION])
+    parser.add_argument("pipeline", nargs="?", type=Path, help=argparse.SUPPRESS)
+    pipeline = parser.parse_args().pipeline
+    measure(pipeline) if pipeline else main()

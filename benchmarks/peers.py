@@ -1,6 +1,6 @@
 """How fast is spacy_hgn beside other libraries for named entities, all on the same Hero?
 
-    python benchmarks/peers.py
+    python benchmarks/peers.py [--hero minilm|mpnet|FOLDER]
 
 Words a second over WNUT 2017's test part. Each peer is a process of its own, a script in peers/,
 and they make their passes over the texts in turns. Those with requirements beside their script run
@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from common import HERO, ROOT, wnut17, write_results
+from common import HERO, HERO_OPTION, ROOT, check_hero, wnut17, write_results
 
 SCRIPTS = ROOT / "benchmarks" / "peers"
 ENVIRONMENTS = ROOT / "benchmarks" / ".venvs"
@@ -64,9 +64,8 @@ CANDIDATES = {
 
 def main() -> None:
     """Measure all peers that can be installed and run."""
-    if not HERO.exists():
-        sys.exit("There is no hero/minilm: run python scripts/fetch_hero.py first.")
     settings = arguments()
+    check_hero(HERO)
     torch.set_num_threads(settings.threads)  # for the results file
     docs = wnut17("emerging.test.annotated")[: settings.texts]
     texts = [[token.text for token in doc] for doc in docs]
@@ -94,7 +93,9 @@ def main() -> None:
 
 
 def arguments() -> Namespace:
-    parser = ArgumentParser(description="Compare the speed of libraries for named entities.")
+    parser = ArgumentParser(
+        description="Compare the speed of libraries for named entities.", parents=[HERO_OPTION]
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--texts", type=int, help="read the first N texts, write no results")
     return parser.parse_args()

@@ -1,6 +1,6 @@
 """How fast is the whole pipeline beside spaCy's transformer and ner on the same Hero?
 
-    python benchmarks/pipeline.py
+    python benchmarks/pipeline.py [--hero minilm|mpnet|FOLDER]
 
 Words a second of ``nlp.pipe`` over WNUT 2017's test part and of ``nlp.update`` over a part of
 train. The heads are trained for a few steps only: speed doesn't depend on what they learnt.

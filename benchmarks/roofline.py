@@ -1,6 +1,6 @@
 """How close do Gang and Hero come to what the processor can multiply, and how do they grow?
 
-    python benchmarks/roofline.py
+    python benchmarks/roofline.py [--hero minilm|mpnet|FOLDER]
 
 Operations are those of matrix products (two for a multiplication and its addition). The peak is a
 product of two square matrices, measured in the same run.
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from common import HERO, wnut17, write_results
+from common import HERO, check_hero, wnut17, write_results
 from torch import nn
 from transformers import AutoModel
 
@@ -87,7 +87,8 @@ def gang_operations(lengths: Sequence[int], windows: Sequence[int], width: int) 
 
 
 def hero(pieces: int, precision: str) -> dict[str, float]:
-    """MiniLM alone, over 32 sequences of full length."""
+    """The Hero alone, over 32 sequences of full length."""
+    check_hero(HERO)
     module = AutoModel.from_pretrained(HERO, add_pooling_layer=False).eval()
     ids = torch.randint(1000, 2000, (32, pieces))
     with autocast(precision, CPU):

@@ -24,8 +24,9 @@ def main() -> None:
     parser.add_argument("corpus", choices=list(table["corpora"]))
     given = parse_vars(parser)
     chosen = choose(table, given.pop("corpus"), given)
-    if chosen["hero"] == table["default"]["hero"]:
-        fetch_hero.main()
+    for name in fetch_hero.HEROES:
+        if chosen["hero"] == fetch_hero.locate(name):
+            fetch_hero.fetch(name)
     for asset in list_assets(PROJECT, chosen["source"]):
         fetch_assets.fetch(asset)
     if not (PROJECT / chosen["source"]).is_dir():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from confection import Config
+from fetch_hero import locate
 
 PROJECT = Path(__file__).parent.parent
 
@@ -23,7 +24,7 @@ def widths(text: str) -> list[int]:
 STEPS = {"name": str, "version": str, "lang": str, "source": str, "data": str, "gpu": int}
 TRAINING = {
     "lang": (str, "nlp.lang"),
-    "hero": (str, "vars.hero"),
+    "hero": (locate, "vars.hero"),
     "hero_learn_rate": (float, "vars.hero_learn_rate"),
     "learn_rate": (float, "vars.learn_rate"),
     "windows": (widths, "components.hgn_ner.model.windows"),

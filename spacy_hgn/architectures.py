@@ -25,6 +25,8 @@ def build_hero_gang_tagger(
     dropout: float = 0.1,
     nO: int | None = None,
     precision: str = "auto",
+    edges: bool = False,
+    feed_forward: int = 0,
 ) -> Tok2Vec:
     """Build a tagger whose tokens see the Hero and the Gang (paper, section 2).
 
@@ -35,15 +37,22 @@ def build_hero_gang_tagger(
     windows: odd widths of the windows around a token, each once; [] is the plain
         Transformer, without Gang and fusion.
     recurrence: the unit that reads a window: lstm, gru, rnn, cnn or mlp.
-    fusion: how windows and Hero become one vector: mlp, dot, concat or add.
+    fusion: how windows and Hero become one vector: mlp, dot, concat or add, the paper's, or
+        mlp_norm or gate.
     dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
         ``training.dropout`` under ``spacy train``, sets another.
     nO: the number of tags, set by the component.
     precision: of the Gang and the fusion: "float32", "bfloat16", or "auto", which is
         bfloat16 where the processor has instructions for it.
+    edges: whether the Hero's special pieces directly before and behind a text, such as [CLS]
+        and [SEP], are in the windows of its first and last tokens, as in the authors'
+        programme. They get no tags. Only a spacy-hgn.TransformerModel.v1 has them; without
+        windows they have no effect.
+    feed_forward: hidden units, in widths of the Hero, of a layer with GELU that is added to the
+        Hero's vectors before the windows read them; 0 is none.
     Raises ValueError for values that are none of these.
     """
-    settings = check_settings(windows, recurrence, fusion)
+    settings = check_settings(windows, recurrence, fusion, edges, feed_forward)
     shim = HeroGangShim(settings, is_tagger=True, precision=precision)
     return _over(tok2vec, shim, dropout, nO)
 
@@ -55,13 +64,15 @@ def build_hero_gang_tok2vec(
     fusion: str = "mlp",
     dropout: float = 0.1,
     precision: str = "auto",
+    edges: bool = False,
+    feed_forward: int = 0,
 ) -> Tok2Vec:
     """Build the fused vectors as a tok2vec for any component (``spancat``, ``textcat`` ...).
 
     The model reads Docs and returns one array a Doc. *Shape:* (tokens, width).
     The arguments are those of ``build_hero_gang_tagger``.
     """
-    settings = check_settings(windows, recurrence, fusion)
+    settings = check_settings(windows, recurrence, fusion, edges, feed_forward)
     shim = HeroGangShim(settings, is_tagger=False, precision=precision)
     return _over(tok2vec, shim, dropout, None)
 

@@ -10,6 +10,7 @@ decoder = "viterbi"
 threshold = 0.0
 scores = true
 incorrect_spans_key = null
+loss_factor = 1.0
 
 [hgn_ner.scorer]
 @scorers = "spacy.ner_scorer.v1"

@@ -25,6 +25,8 @@ NOTES = {
     "dot": "A softmax over the windows, whose weights sum to 1; the Hero is added whole.",
     "concat": "The fusion concat puts windows and Hero side by side: it gives them no weights.",
     "add": "The fusion add sums windows and Hero as they are: it gives them no weights.",
+    "mlp_norm": "A softmax over the windows and the Hero: a token's weights sum to 1.",
+    "gate": "The fusion gate weighs each number of a vector by itself: members have no weights.",
     None: "There are no windows: the Hero decides alone.",
 }
 """What the weights of each fusion are; of None, without windows."""
@@ -58,6 +60,8 @@ class Explanation:
     None without windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
     weights: how much of each member is in a token's vector, and None for a fusion that gives no
         weights; ``note`` tells more. *Shape:* (tokens, members)
+    shares: how much the windows say: the norm of what they bring to a token's vector over the
+        norm of that vector. *Shape:* (tokens,)
     probabilities: of each tag, under the component's temperature, as the scores are.
         *Shape:* (tokens, tags)
     entities: those that the component predicts, in order.
@@ -69,6 +73,7 @@ class Explanation:
     members: tuple[str, ...]
     tags: tuple[str, ...]
     weights: numpy.ndarray | None
+    shares: numpy.ndarray
     probabilities: numpy.ndarray
     entities: tuple[ExplainedEntity, ...]
 
@@ -80,12 +85,17 @@ class Explanation:
     @property
     def attended(self) -> tuple[str, ...]:
         """The members that an attention weighs, the first ones: of dot, not the Hero."""
-        return {"mlp": self.members, "dot": self.members[:-1]}.get(self.fusion or "", ())
+        if self.fusion == "dot":
+            return self.members[:-1]
+        return self.members if self.weights is not None and self.fusion else ()
 
     @property
     def note(self) -> str:
-        """What the weights are, in a sentence."""
-        return NOTES[self.fusion]
+        """What the weights are, and how much the windows say."""
+        if self.fusion is None or not len(self.shares):
+            return NOTES[self.fusion]
+        share = f"The windows bring {self.shares.mean():.1%} of a token's vector, by its length."
+        return f"{NOTES[self.fusion]} {share}"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, arrays as lists of rows."""
@@ -94,6 +104,7 @@ class Explanation:
             "fusion": self.fusion,
             "note": self.note,
             "weights": None if self.weights is None else self.weights.tolist(),
+            "shares": self.shares.tolist(),
             "probabilities": self.probabilities.tolist(),
             "entities": list(map(asdict, self.entities)),
         }
@@ -121,6 +132,7 @@ def explain(component: "HgnNer", doc: Doc, borders: Borders) -> Explanation:
         members=(*(f"window {width}" for width in windows), HERO),
         tags=tuple(component.tag_set.tags),
         weights=_weights(component.model, fusion, doc),
+        shares=_shares(component.model, fusion, doc),
         probabilities=tempered,
         entities=tuple(each for each in entities if each.score >= component.threshold),
     )
@@ -164,3 +176,11 @@ def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None
         return None
     members = len(model.attrs["windows"]) + 1
     return model.ops.to_numpy(ask_module(model.get_ref("flat"), [doc], "weights", members).dataXd)
+
+
+def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:
+    """How much the windows say in a tagger. *Shape:* (tokens,)"""
+    if fusion is None:
+        return numpy.zeros(len(doc), dtype="float32")
+    found = ask_module(model.get_ref("flat"), [doc], "shares", 1)
+    return model.ops.to_numpy(found.dataXd)[:, 0]

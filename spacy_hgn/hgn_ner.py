@@ -30,13 +30,14 @@ from .decoding import DECODERS, borders_of, decode
 from .default_config import DEFAULT_CONFIG
 from .explanation import Explanation, explain
 from .forking import let_forked_processes_compute
-from .layers.flat import shim_of
+from .layers.flat import SumGradient, finish_update, shim_of
 from .layers.lists import ends_of, split
 from .layers.older_layout import in_present_layout
 from .layers.tag_scores import is_initialized, resize_tags
 from .learning.gold import batch_tags
-from .learning.loss import batch_loss
+from .learning.loss import Loss, batch_loss
 from .learning.rehearsal import as_optimizer, rehearse
+from .learning.step_loss import StepLoss
 from .learning.unlearnable import UnlearnableEntity, UnlearnableGold
 from .scores.alternatives import Alternative, find_alternatives
 from .scores.calibration import temper
@@ -63,6 +64,7 @@ def make_hgn_ner(
     threshold: float,
     scores: bool,
     incorrect_spans_key: str | None,
+    loss_factor: float,
     scorer: Callable | None,
 ) -> "HgnNer":
     """Create the component; the arguments are those of ``HgnNer``."""
@@ -76,6 +78,7 @@ def make_hgn_ner(
         threshold=threshold,
         scores=scores,
         incorrect_spans_key=incorrect_spans_key,
+        loss_factor=loss_factor,
         scorer=scorer,
     )
 
@@ -105,6 +108,7 @@ class HgnNer(SealedPipe):
         threshold: float = 0.0,
         scores: bool = True,
         incorrect_spans_key: str | None = None,
+        loss_factor: float = 1.0,
         scorer: Callable | None = None,
     ) -> None:
         """vocab: the shared vocabulary. model: from Docs to tag probabilities, one array a
@@ -112,9 +116,11 @@ class HgnNer(SealedPipe):
         "argmax" as in the paper. threshold: drop entities that are less probable.
         scores: whether to write ``doc.spans``, and so ``ent._.score``. incorrect_spans_key:
         where ``doc.spans`` of the training data holds spans that are known not to be entities.
-        scorer: the scoring method.
+        loss_factor: how much the loss weighs beside those of other components on the same
+        Transformer. scorer: the scoring method.
 
-        Raises ValueError for an unknown tag_scheme or decoder, or an impossible threshold.
+        Raises ValueError for an unknown tag_scheme or decoder, an impossible threshold, or a
+        loss_factor that isn't above 0.
         """
         if decoder not in DECODERS:
             raise ValueError(
@@ -122,6 +128,8 @@ class HgnNer(SealedPipe):
             )
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold: expected a probability from 0 to 1, got {threshold}.")
+        if not 0 < loss_factor < numpy.inf:
+            raise ValueError(f"loss_factor: expected a number above 0, got {loss_factor}.")
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -130,12 +138,17 @@ class HgnNer(SealedPipe):
         self.scores = scores
         self.temperature = 1.0
         self.incorrect_spans_key = incorrect_spans_key
+        self.loss_factor = loss_factor
         self.scorer = scorer
         self.tag_set = TagSet(tag_scheme, ())
         self._unlearnable = UnlearnableGold()
+        self._step_loss = StepLoss()
         self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None  # by spaCy's name
         let_forked_processes_compute()
         register_score()
+
+    loss_is_mean = True
+    """Unlike those of spaCy's components, which are sums."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -269,10 +282,13 @@ class HgnNer(SealedPipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from gold-standard Examples. Raises ValueError before ``initialize``."""
+        """Learn from gold-standard Examples: the loss is the mean over the tokens of a step, of
+        all batches until ``finish_update``. Where none of them has a known tag, nothing moves.
+
+        Raises ValueError before ``initialize``.
+        """
         self._require_initialized()
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
+        losses = self._open_losses(losses)
         examples = list(examples)
         validate_examples(examples, "HgnNer.update")
         docs = [eg.predicted for eg in examples]
@@ -282,21 +298,25 @@ class HgnNer(SealedPipe):
         found, backprop = self._flat.begin_update(docs)
         for doc, vectors in zip(docs, found.lengths.tolist()):
             require_as_many(doc, vectors)
-        loss, gradient = self._learn(examples, xp2torch(found.dataXd, device=self._device))
-        losses[self.name] += self._as_number(loss)
-        backprop(Ragged(torch2xp(gradient), found.lengths))
+        loss = self._learn(examples, xp2torch(found.dataXd, device=self._device))
+        losses[self.name] += self._step_loss.add(self._as_number(loss.total), loss.tokens)
+        backprop(SumGradient(loss.gradient, found.lengths, loss.tokens))
         if sgd:
             self.finish_update(sgd)
         return losses
 
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights by the gradients of the step, the mean over its tokens."""
+        finish_update(self._flat, sgd)
+
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """The negative log likelihood of the gold tags, summed over tokens, and its gradient.
+        """The negative log likelihood of the gold tags, the mean over tokens, and its gradient.
 
-        Tokens whose tag is missing contribute nothing; incorrect spans contribute
-        ``-log(1 - P)`` of being an entity. *Shape of the gradient:* that of ``scores``, one
-        array of (tokens, tags) a Doc.
+        Tokens whose tag is missing don't count; incorrect spans contribute ``-log(1 - P)`` of
+        being an entity. *Shape of the gradient:* that of ``scores``, one array of (tokens, tags)
+        a Doc.
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")
@@ -304,10 +324,10 @@ class HgnNer(SealedPipe):
             return 0.0, []
         joined = get_array_module(scores[0]).concatenate(scores)
         probabilities = xp2torch(joined, device=self._device)
-        loss, gradient = self._learn(examples, probabilities)
+        total, gradient, tokens = self._learn(examples, probabilities)
         ends = ends_of(list(map(len, scores)))
-        d_scores = split(torch2xp(gradient), ends)  # type: ignore[arg-type]
-        return self._as_number(loss), cast(list[Floats2d], d_scores)
+        d_scores = split(torch2xp(gradient / max(tokens, 1)), ends)  # type: ignore[arg-type]
+        return self._as_number(total) / max(tokens, 1), cast(list[Floats2d], d_scores)
 
     def rehearse(
         self,
@@ -325,17 +345,17 @@ class HgnNer(SealedPipe):
         no gradient. A Hero inside of the component is remembered and rehearsed as well.
         Raises ValueError where the vectors aren't there.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
+        losses = self._open_losses(losses)
         examples = list(examples)
         validate_examples(examples, "HgnNer.rehearse")
         docs = [eg.predicted for eg in examples if len(eg.predicted)]
         if self._rehearsal_model is None or not docs:
             return losses
         require_vectors(self.model, docs)
-        losses[self.name] += rehearse(self.model, self._rehearsal_model, docs, drop)
+        total = rehearse(self.model, self._rehearsal_model, docs, drop)
+        losses[self.name] += self._step_loss.add(total, sum(map(len, docs)))
         if sgd:
-            self.finish_update(as_optimizer(sgd, self.model))
+            self.finish_update(cast(Optimizer, as_optimizer(sgd, self.model)))
         return losses
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -380,12 +400,21 @@ class HgnNer(SealedPipe):
         """Where the weights are, whatever is current in the thread."""
         return shim_of(self._flat).device
 
-    def _learn(self, examples: list[Example], probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss and its gradient, as from ``batch_loss``; notes what can't be learnt."""
+    def _learn(self, examples: list[Example], probabilities: Tensor) -> Loss:
+        """The loss, as from ``batch_loss``, times its factor; notes what can't be learnt."""
         key = self.incorrect_spans_key
         tags, doubtful = batch_tags(examples, self.tag_set)
         self._unlearnable.add(doubtful if key is None else examples, self.labels, key, self.name)
-        return batch_loss(probabilities, tags, examples, self.tag_set, key)
+        total, gradient, tokens = batch_loss(probabilities, tags, examples, self.tag_set, key)
+        return Loss(self.loss_factor * total, self.loss_factor * gradient, tokens)
+
+    def _open_losses(self, losses: dict[str, float] | None) -> dict[str, float]:
+        """The dict that takes the loss of a batch, the first of its step or a further one."""
+        losses = {} if losses is None else losses
+        if self.name not in losses or shim_of(self._flat).step_size.tokens is None:
+            self._step_loss.begin()
+        losses.setdefault(self.name, 0.0)
+        return losses
 
     def _as_number(self, loss: Tensor) -> float:
         number = loss.item()

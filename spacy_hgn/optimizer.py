@@ -10,8 +10,12 @@ from thinc.types import FloatsXd, Generator
 from torch import Tensor, nn
 
 from .distributed.ranks import require_together
+from .gradient_norms import GradientNorms
 
 FloatOrSchedule = float | list[float] | Generator
+
+TINY = 1e-6
+"""Keeps clipping from dividing by 0, as in ``torch.nn.utils.clip_grad_norm_``."""
 
 
 class HeroKey(tuple):
@@ -59,31 +63,52 @@ class AdamW(Optimizer):
             self._set_attr_or_schedule("hero_learn_rate", hero_learn_rate)
         self.over_ranks = False
         """Whether the gradients that it is given are those of all processes of a run."""
+        self.norms = GradientNorms()
+        """Of the steps done: how long gradients were before clipping."""
         self.shims: WeakSet[Any] = WeakSet()
         """Those that hold the modules that this optimizer has updated."""
         self._torch: torch.optim.AdamW | None = None
         self._known: set[nn.Parameter] = set()
 
-    def step(self, modules: Sequence[tuple[str, nn.Module]]) -> None:
+    def step(self, modules: Sequence[tuple[str, nn.Module, int | None]]) -> None:
         """Update modules by their gradients, then clear these.
 
-        modules: each with its part, "hero" or another, which decides the learning rate.
+        modules: each with its part, "hero" or another, which decides the learning rate, and the
+        number of tokens by which its gradients are divided; None or 0 leaves them as they are.
         Raises ValueError in one of several processes whose gradients aren't brought together.
         """
         require_together(self.over_ranks)
         parameters: list[nn.Parameter] = []
-        for part, module in modules:
+        gradients: list[tuple[list[Tensor], int]] = []
+        for part, module, tokens in modules:
             of_module = list(module.parameters())
             self._add(part, of_module)
             parameters += of_module
-        if self.grad_clip:
-            nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+            gradients.append(([p.grad for p in of_module if p.grad is not None], tokens or 1))
+        self._scale(gradients)
         if self._torch is not None:
             for group in self._torch.param_groups:
                 group["lr"] = self._rate_of(group["part"])
             self._torch.step()
         for parameter in parameters:
             parameter.grad = None
+
+    def _scale(self, gradients: Sequence[tuple[list[Tensor], int]]) -> None:
+        """Divide each module's gradients by its number, and clip all by their norm.
+
+        In one pass: gradients of a Hero are large.
+        """
+        gradients = [each for each in gradients if each[0]]
+        if not gradients:
+            return
+        norms = [nn.utils.get_total_norm(of_module) / n for of_module, n in gradients]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        self.norms.add(norm, self.grad_clip)
+        factor = (
+            (self.grad_clip / (norm + TINY)).clamp(max=1.0) if self.grad_clip else norm.new_ones(())
+        )
+        for of_module, n in gradients:
+            torch._foreach_mul_(of_module, factor / n)
 
     def __call__(
         self, key: Any, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0

@@ -82,6 +82,9 @@ max_steps = 1000
 patience = 0
 eval_frequency = 100
 
+[training.logger]
+@loggers = "spacy-hgn.ConsoleLogger.v1"
+
 [training.batcher]
 @batchers = "spacy.batch_by_sequence.v1"
 size = 32

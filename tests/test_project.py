@@ -167,6 +167,50 @@ def test_a_corpus_is_built_with_its_best_settings_of_the_paper(choose, corpus):
     assert choose(corpus, hero="paper", **source)["hero"] == table[corpus]["paper"]["heroes"][0]
 
 
+@pytest.mark.parametrize(
+    ("given", "folder", "fetched"),
+    [
+        ("", "hero/minilm", ["minilm"]),
+        ("minilm", "hero/minilm", ["minilm"]),
+        ("mpnet", "hero/mpnet", ["mpnet"]),
+        ("hero/mpnet", "hero/mpnet", ["mpnet"]),
+        ("bert-base-cased", "bert-base-cased", []),
+        ("some/mpnet", "some/mpnet", []),
+    ],
+)
+def test_a_named_hero_is_fetched_and_its_folder_used(monkeypatch, given, folder, fetched):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import build_corpus
+    import fetch_hero
+
+    calls: list[str] = []
+    build: list[str] = []
+
+    def keep(command: list[str]) -> subprocess.CompletedProcess:
+        build.extend(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(fetch_hero, "fetch", calls.append)
+    monkeypatch.setattr(subprocess, "run", keep)
+    monkeypatch.setattr(sys, "argv", ["build_corpus.py", "demo", f"--hero={given}"])
+    with pytest.raises(SystemExit) as stop:
+        build_corpus.main()
+    assert stop.value.code == 0
+    assert calls == fetched
+    assert build[build.index("--vars.hero") + 1] == folder
+
+
+def test_the_config_has_the_folder_of_a_named_hero(project):
+    done = run_script(project, "write_config.py", "--name=with_mpnet", "--source=x", "--hero=mpnet")
+    assert done.returncode == 0, done.stderr
+    assert load_config(project / "training" / "with_mpnet.cfg")["vars"]["hero"] == "hero/mpnet"
+
+
+def test_a_hero_has_a_learning_rate_of_its_own(choose):
+    assert choose("wnut17", hero="hero/minilm")["hero_learn_rate"] == 1e-4
+    assert choose("bc2gm", hero="hero/mpnet")["hero_learn_rate"] == 5e-5  # the paper's is 1e-5
+
+
 def test_what_is_given_goes_before_the_table(choose):
     given = {
         "name": "mine",

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import IO
 
 from spacy.language import Language
-from spacy.training.loggers import console_logger
 from wasabi import Printer
 
+from ..learning.logger import make_console_logger
 from .checkpoint import Store
 from .replay import Replay
 from .run import Info, Run
@@ -26,14 +26,14 @@ def make_checkpoint_logger(
     """Make a logger that writes checkpoints, and goes on from the last one it finds.
 
     path: a folder that is this run's alone. frequency: steps between checkpoints; None is one
-    after each evaluation. logger: tells of the run; None is spaCy's on the console, with its
-    progress_bar.
+    after each evaluation. logger: tells of the run; None is ``spacy-hgn.ConsoleLogger.v1``, with
+    its progress_bar.
     Raises ValueError for a frequency below 1. What it returns raises ValueError where the last
     checkpoint is damaged, or is of a run with another config or other data.
     """
     if frequency is not None and frequency < 1:
         raise ValueError(f"frequency: expected steps, at least 1, or null; got {frequency}.")
-    told = console_logger(progress_bar) if logger is None else logger
+    told = make_console_logger(progress_bar) if logger is None else logger
 
     def setup(
         nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr

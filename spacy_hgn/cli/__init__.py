@@ -19,6 +19,7 @@ from . import (  # noqa: E402, F401
     annotate,
     benchmark,
     calibrate,
+    contribution,
     convert,
     debug_data,
     experiment,

@@ -9,7 +9,7 @@ from thinc.types import FloatsXd
 from torch import Tensor, nn
 
 from ..checkpoints.models import TrainedModels, parameters_of
-from ..layers.torch_shim import hold_gradients
+from ..layers.torch_shim import hold_gradients, tokens_of
 
 
 class TorchGradient:
@@ -45,10 +45,12 @@ class GradientSum:
     """Sums the gradients of a step over all ranks, in one exchange.
 
     Sums, not means: the losses of spaCy's components are sums over tokens or texts, so that this
-    is the gradient of the ranks' batches as one batch.
+    is the gradient of the ranks' batches as one batch. What ``hgn_ner`` teaches is divided by its
+    tokens later, by those of all ranks.
 
-    The buffer that is exchanged also says which rank has which gradient, and whose overflowed:
-    weights that no rank has a gradient of get none, and all ranks skip a step or none.
+    The buffer that is exchanged also says over how many tokens a module's gradients are summed,
+    which rank has which gradient, and whose overflowed: weights that no rank has a gradient of
+    get none, and all ranks skip a step or none.
     """
 
     def __init__(self, models: TrainedModels, device: torch.device) -> None:
@@ -66,7 +68,7 @@ class GradientSum:
             self.gradients += [TorchGradient(weight) for weight in trained]
             self._of_shim.append(slice(start, len(self.gradients)))
         sizes = [gradient.shape.numel() for gradient in self.gradients]
-        flags = len(self.gradients) + len(self.shims)
+        flags = len(self.gradients) + 3 * len(self.shims)
         self.buffer = torch.zeros(sum(sizes) + flags, device=device)
         *parts, self._flags = self.buffer.split([*sizes, flags])
         self._parts = [part.view(each.shape) for part, each in zip(parts, self.gradients)]
@@ -82,7 +84,9 @@ class GradientSum:
         found = [gradient.get() for gradient in self.gradients]
         present = [float(each is not None) for each in found]
         overflowed = [float(shim._grad_scaler.found_inf) for shim in self.shims]
-        self._flags.copy_(torch.tensor([*present, *overflowed]))
+        tokens = [tokens_of(shim) for shim in self.shims]
+        counts = [float(each is not None) for each in tokens]
+        self._flags.copy_(torch.tensor([*present, *overflowed, *counts, *(t or 0 for t in tokens)]))
         for part, own in zip(self._parts, found):
             if own is None:
                 part.zero_()
@@ -91,11 +95,15 @@ class GradientSum:
 
     def empty(self) -> None:
         """Hand out what is in the buffer: modules' gradients are views of it from now on."""
-        flags = self._flags.tolist()
-        present, overflowed = flags[: len(self.gradients)], flags[len(self.gradients) :]
+        n = len(self.shims)
+        flags = self._flags.split([len(self.gradients), n, n, n])
+        present, overflowed, counts, tokens = (each.tolist() for each in flags)
         for gradient, part, ranks in zip(self.gradients, self._parts, present):
             if ranks:
                 gradient.set(part)
         for shim, own, ranks in zip(self.shims, self._of_shim, overflowed):
             shim._grad_scaler._found_inf = bool(ranks)
             hold_gradients(shim, any(present[own]))
+        for shim, ranks, total in zip(self.shims, counts, tokens):
+            if ranks:
+                shim.step_size.set(int(total))

@@ -7,8 +7,8 @@ from typing import IO, Any
 
 import torch.distributed as dist
 from spacy.language import Language
-from spacy.training.loggers import console_logger
 
+from ..learning.logger import make_console_logger
 from .ranks import join, world_size
 from .run import Info, Run
 from .scores import plain
@@ -31,14 +31,14 @@ def make_distributed_logger(
 ) -> Logger:
     """Make a logger under which the processes that ``torchrun`` started train one pipeline.
 
-    logger: tells of the run, on the first rank; None is spaCy's on the console, with its
-    progress_bar. backend: torch's; None is gloo on CPUs, NCCL on GPUs. timeout: after how many
+    logger: tells of the run, on the first rank; None is ``spacy-hgn.ConsoleLogger.v1``, with
+    its progress_bar. backend: torch's; None is gloo on CPUs, NCCL on GPUs. timeout: after how many
     seconds of waiting for another rank a rank gives up; longer than an evaluation takes.
     In a single process it is ``logger`` and nothing else.
     Raises ValueError where there are fewer GPUs than ranks. What it returns raises ValueError
     where the ranks' pipelines differ, and where the config won't do for several processes.
     """
-    told = console_logger(progress_bar) if logger is None else logger
+    told = make_console_logger(progress_bar) if logger is None else logger
     if world_size() == 1:
         return told
     ranks = join(backend, timeout)

@@ -92,9 +92,14 @@ class Run:
         require_same_weights(self.models, self.ranks)
         of_ranks = self.ranks.of_all({name: float(loss) for name, loss in self.losses.items()})
         for name in self.losses:
-            self.losses[name] = sum(losses.get(name, 0.0) for losses in of_ranks)
+            total = sum(losses.get(name, 0.0) for losses in of_ranks)
+            self.losses[name] = total / len(of_ranks) if self._is_mean(name) else total
         scores = self._evaluate(examples) if self.ranks.is_first else None
         return for_the_loop(self.ranks.from_first(scores), self.score_weights)
+
+    def _is_mean(self, name: str) -> bool:
+        """Whether a component's loss is a mean over tokens, as ours is, or a sum."""
+        return self.nlp.has_pipe(name) and getattr(self.nlp.get_pipe(name), "loss_is_mean", False)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline, if this is the first rank."""

@@ -7,6 +7,7 @@ own threads, gives back all of its memory, and takes nothing with it when it cra
 
 import os
 import sys
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from timeit import default_timer
@@ -80,6 +81,8 @@ def _describe(job: Job, trained: Trained) -> dict[str, Any]:
         "dev": trained.dev.scores if trained.dev else None,
         "dev_f1": trained.dev_f1,
         "best_epoch": trained.best_epoch,
+        "contribution": trained.contribution and asdict(trained.contribution),
+        "clipping": trained.clipping and asdict(trained.clipping),
         "seconds": {
             "training": round(trained.training_seconds, 1),
             "evaluation": round(trained.evaluation_seconds, 1),

@@ -7,6 +7,7 @@ from typing import Any
 
 from .corpora import convert_corpus
 from .grid import Grid, Run
+from .heroes import check_heroes
 from .job import Job
 from .store import Record
 
@@ -39,10 +40,12 @@ def make_plan(
     threads: int,
     gpu_id: int,
 ) -> Plan:
-    """Convert the runs' corpora, try their configs, and look at what is recorded.
+    """Look for the runs' Heroes, convert their corpora, try their configs, and look at what is
+    recorded.
 
     Raises GridError, CorpusError, OSError or ConfigValidationError for what can't be.
     """
+    check_heroes(runs)
     corpora = {
         name: convert_corpus(name, source, cache)
         for name, source in {run.corpus: run.source for run in runs}.items()

@@ -15,6 +15,9 @@ from spacy.training.loop import create_train_batches, train_while_improving
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config, fix_random_seed
 
+from ..contribution import Contribution, measure_contribution
+from ..gradient_norms import Clipping
+from ..learning.logger import read_clipping
 from .protocols import Protocol
 from .scores import Entity, get_gold, get_predicted, score
 
@@ -39,12 +42,15 @@ class Evaluation:
 @dataclass
 class Trained:
     """What came out. dev: of the epoch with the best F1 on it, None where the protocol doesn't
-    look. best_epoch: counted from 1."""
+    look. best_epoch: counted from 1. contribution: of the Gang, in the last epoch on dev, None
+    without windows or dev. clipping: of the last steps, the thousand that are remembered."""
 
     test: Evaluation | None
     dev: Evaluation | None
     dev_f1: list[float]
     best_epoch: int | None
+    contribution: Contribution | None
+    clipping: Clipping | None
     training_seconds: float
     evaluation_seconds: float
 
@@ -87,12 +93,18 @@ def train(
         listen(info["step"], watch.f1)
     training_seconds = default_timer() - begin - watch.seconds
     begin = default_timer()
+    clipping = read_clipping(nlp)
+    contribution = None
+    if dev:
+        contribution = measure_contribution(nlp, lambda: evaluate(nlp, dev).scores["f"])
     test = evaluate(watch.get_chosen(), paths["test"]) if protocol.reads_test else None
     return Trained(
         test=test,
         dev=watch.best,
         dev_f1=watch.f1,
         best_epoch=watch.best_epoch,
+        contribution=contribution,
+        clipping=clipping,
         training_seconds=training_seconds,
         evaluation_seconds=watch.seconds + default_timer() - begin,
     )

@@ -7,14 +7,30 @@ import numpy
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
-from thinc.types import ArgsKwargs, Ragged
+from thinc.types import ArgsKwargs, Ints1d, Ragged
 from torch import Tensor
 
-from .blocks import block_size, cut_blocks
+from .blocks import Block, block_size, cut_blocks
+from .edges import require_transformer
 from .hero_gang_shim import HeroGangShim
+from .runs import to_device
 from .token_vectors import Tok2Vec, learn_vectors, read_vectors, width_of
+from .torch_shim import divide_gradients, tokens_of
 
 Flat = Model[list[Doc], Ragged]
+
+
+class SumGradient(Ragged):
+    """A gradient that is summed over tokens; what learns from it divides by their number.
+
+    A plain Ragged in its place stays a sum.
+    """
+
+    def __init__(self, gradient: Tensor, lengths: Ints1d, tokens: int) -> None:
+        """gradient: *Shape:* (tokens of all Docs, nO). lengths: of each Doc. tokens: those that
+        have something to teach."""
+        super().__init__(torch2xp(gradient), lengths)
+        self.tokens = tokens
 
 
 def flat_hero_gang(
@@ -48,6 +64,8 @@ def forward(model: Flat, docs: list[Doc], is_train: bool) -> tuple[Ragged, Calla
 
 def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
     (tok2vec,) = model.layers
+    if shim_of(model).reads_edges:
+        require_transformer(tok2vec)
     tok2vec.initialize(X=X)
     if model.has_dim("nI") is not True:
         model.set_dim("nI", width_of(tok2vec, X))
@@ -56,6 +74,24 @@ def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
         outputs = Y[0].shape[1]
     module = shim_of(model).build(model.get_dim("nI"), outputs)
     model.set_dim("nO", module.width_out)
+
+
+def finish_update(model: Flat, optimizer: Any) -> None:
+    """Update all weights by the mean over the step's tokens, where these were counted.
+
+    Modules that count divide by themselves. Where no token had anything to teach, arrays stay.
+    """
+    tokens = shim_of(model).step_size.tokens
+    for node in model.walk():
+        for name in node.grad_names if tokens else ():
+            node.set_grad(name, node.get_grad(name) / tokens)
+        for shim in node.shims:
+            if tokens and tokens_of(shim) is None:
+                divide_gradients(shim, tokens)
+            if tokens == 0:
+                shim.finish_update(optimizer)
+    if tokens != 0:
+        model.finish_update(optimizer)
 
 
 def shim_of(model: Flat) -> HeroGangShim:
@@ -72,11 +108,12 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
     total, size = sum(map(len, docs)), block_size(shim.device)
     found = torch.empty((total, width), device=shim.device)
     done = 0
-    for vectors in read_vectors(model.layers[0], docs, size, shim.device):
-        for block in cut_blocks(vectors.lengths, size, reach=max(windows, default=1) // 2):
+    for vectors in read_vectors(model.layers[0], docs, size, shim.device, shim.reads_edges):
+        for block in cut_blocks(vectors.with_edges, size, reach=max(windows, default=1) // 2):
             z = _check_width(model, vectors.take(block.low, block.high))
+            own = _own_tokens(block, vectors.is_edge, shim.device)
             with shim.predicting() as module:
-                part = getattr(module, method)(z, block.lengths)[block.kept]
+                part = getattr(module, method)(z, block.lengths)[own]
             if len(part) == total:
                 found = part
             else:
@@ -88,20 +125,38 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
 def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]]:
     """What the module says in training, and the way back through it to the tok2vec."""
     shim = shim_of(model)
-    z, lengths, backprop_vectors = learn_vectors(model.layers[0], docs, shim.device)
+    z, vectors, backprop_vectors = learn_vectors(
+        model.layers[0], docs, shim.device, shim.reads_edges, shim.id
+    )
+    lengths = vectors.lengths
     if not sum(lengths):
         return _to_ragged(z.new_empty(0, model.get_dim("nO")), lengths), lambda d_output: docs
     z = _check_width(model, z).requires_grad_(backprop_vectors is not None)
-    inputs = ArgsKwargs((z, lengths), {"rate": model.attrs["dropout_rate"]})
+    inputs = ArgsKwargs((z, vectors.with_edges), {"rate": model.attrs["dropout_rate"]})
     output, backprop_module = shim.begin_update(inputs)
+    if vectors.is_edge is not None:
+        output = output[to_device(numpy.flatnonzero(~vectors.is_edge), shim.device)]
 
     def backprop(d_output: Ragged) -> Any:
+        tokens = d_output.tokens if isinstance(d_output, SumGradient) else None
+        if tokens is not None:
+            shim.step_size.add(shim.id, tokens)
         d_logits = xp2torch(d_output.dataXd, device=shim.device)
         if output.requires_grad:
             backprop_module(ArgsKwargs(((output,),), {"grad_tensors": (d_logits,)}))
-        return docs if backprop_vectors is None else backprop_vectors(cast(Tensor, z.grad))
+        return docs if backprop_vectors is None else backprop_vectors(cast(Tensor, z.grad), tokens)
 
     return _to_ragged(shim._model.read(output.detach()), lengths), backprop
+
+
+def _own_tokens(
+    block: Block, is_edge: numpy.ndarray | None, device: torch.device
+) -> slice | Tensor:
+    """Where a block's own tokens are among all that is read for it."""
+    if is_edge is None:
+        return block.kept
+    places = numpy.arange(block.high - block.low)[block.kept]
+    return to_device(places[~is_edge[block.low + places]], device)
 
 
 def _check_width(model: Flat, z: Tensor) -> Tensor:

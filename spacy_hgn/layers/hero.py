@@ -14,10 +14,11 @@ from thinc.api import Model
 
 from ..seal import seal, unseal
 from .alignment import Alignment, align_docs
+from .edges import find_edges
 from .hero_batch import HeroBatch
 from .hero_files import load_hero
 from .hero_shim import HeroShim, forward_encoder
-from .pieces import PieceSpan, encode_spans, pad_batch
+from .pieces import PieceSpan, count_special, encode_spans, pad_batch
 from .row_groups import run_in_groups
 
 logger = logging.getLogger("spacy_hgn")
@@ -97,7 +98,8 @@ def forward(
     if pieces is None or alignment is None:
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
-    batch = HeroBatch.of_rows(spans, pieces, output, alignment)
+    edges = find_edges(alignment, pieces.lengths, count_special(model.tokenizer))
+    batch = HeroBatch.of_rows(spans, pieces, output, alignment, model.shim.step_size, edges)
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         backprop_encoder(d_batch.model_output)

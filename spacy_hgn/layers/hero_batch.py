@@ -17,6 +17,7 @@ from transformers.utils import ModelOutput
 
 from .alignment import Alignment
 from .lists import ends_of, split
+from .step_size import StepSize
 
 # The outputs with a row for each sequence; XLNet's "mems" and decoders' caches have none.
 ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")
@@ -40,6 +41,11 @@ class TokenRows:
     """*Shape:* (docs + 1,): Doc k's tokens are those from ``token_ends[k]`` on ..."""
     row_ends: ndarray
     """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
+    step_size: StepSize
+    """That of the Hero, for those who teach it."""
+    edges: ndarray
+    """*Shape:* (docs, 2): the places of the pieces before and behind each Doc's text, -1 where
+    there is none."""
 
 
 @dataclass
@@ -87,6 +93,8 @@ class HeroBatch(FullTransformerBatch):
         pieces: WordpieceBatch,
         output: ModelOutput,
         alignment: Alignment,
+        step_size: StepSize,
+        edges: ndarray,
     ) -> "HeroBatch":
         """The batch of an output whose last hidden state has a vector for each place."""
         source = TokenRows(
@@ -95,6 +103,8 @@ class HeroBatch(FullTransformerBatch):
             alignment.piece_ends,
             alignment.token_ends,
             alignment.row_ends,
+            step_size,
+            edges,
         )
         align = Ragged(alignment.places, _lengths(alignment.piece_ends))  # type: ignore[arg-type]
         return cls(spans, pieces, output, align, source=source)

@@ -1,6 +1,7 @@
 """What is trained besides the Hero, as one torch module: Gang, fusion and classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,9 +11,11 @@ from torch.nn.functional import dropout
 from .fusion import FUSIONS
 from .gang import RECURRENCES, Gang
 
+TINY = 1e-12
+
 
 class HeroGang(nn.Module):
-    """Gang, then fusion, then, in a tagger, the classifier.
+    """A feed-forward layer if one is wanted, then Gang, fusion and, in a tagger, the classifier.
 
     All methods read the Hero's vectors ``z`` of the tokens of all texts, *shape* (tokens, width),
     and ``lengths``, the tokens of each text, on the host. What they return has the type of ``z``.
@@ -24,13 +27,21 @@ class HeroGang(nn.Module):
         windows: Sequence[int],
         recurrence: str = "",
         fusion: str = "",
+        feed_forward: int = 0,
         tags: int | None = None,
     ) -> None:
-        """windows: [] is the plain Transformer, without Gang and fusion. tags: None is no
-        tagger."""
+        """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
+        units of the layer before the Gang, in widths; 0 is none. tags: None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
         self.width_out = width
+        self.is_silenced = False
+        self.heard: list[Tensor] | None = None
+        if feed_forward:
+            hidden = feed_forward * width
+            self.feed_forward = nn.Sequential(
+                nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+            )
         if windows:
             self.gang = Gang(width, windows, recurrence)
             self.fusion = FUSIONS[fusion](width, len(windows))
@@ -44,9 +55,12 @@ class HeroGang(nn.Module):
 
         rate: of dropout on z, drawn from torch's generator, whose state can be stored.
         """
-        fused = dropout(z, rate) if rate else z
+        fused = self._prepare(dropout(z, rate) if rate else z)
         if hasattr(self, "gang"):
-            fused = self.fusion(fused, self.gang(fused, lengths)).to(z.dtype)
+            h = self._read_windows(fused, lengths)
+            if self.heard is not None:
+                self.heard.append(self._share(fused, h))
+            fused = self.fusion(fused, h).to(z.dtype)
         if not hasattr(self, "classifier"):
             return fused
         with torch.autocast(z.device.type, enabled=False):
@@ -74,21 +88,73 @@ class HeroGang(nn.Module):
 
         *Shape:* (tokens, windows + 1).
         """
+        z = self._prepare(z)
         return self.fusion.weights(z, self.gang(z, lengths)).to(z.dtype)  # type: ignore[operator]
 
+    def shares(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """How much the windows say: the norm of what they bring to a token's fused vector, over
+        the norm of that vector. *Shape:* (tokens, 1)"""
+        z = self._prepare(z)
+        return self._share(z, self.gang(z, lengths)).unsqueeze(1)
 
-def check_settings(windows: Sequence[int], recurrence: str, fusion: str) -> dict[str, Any]:
-    """The settings that ``HeroGang`` takes, or ValueError.
+    @contextmanager
+    def listening(self) -> Iterator[list[Tensor]]:
+        """In this context, predictions note the ``shares`` of all tokens that they see."""
+        self.heard = []
+        try:
+            yield self.heard
+        finally:
+            self.heard = None
 
-    windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp. fusion: mlp, dot,
-    concat or add. Without windows there is nothing that reads or fuses them.
+    @contextmanager
+    def silencing(self) -> Iterator[None]:
+        """In this context, all windows are vectors of zeros."""
+        self.is_silenced = True
+        try:
+            yield
+        finally:
+            self.is_silenced = False
+
+    def _prepare(self, z: Tensor) -> Tensor:
+        """What the Gang reads. *Shape:* (tokens, width)"""
+        return z + self.feed_forward(z).to(z.dtype) if hasattr(self, "feed_forward") else z
+
+    def _read_windows(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The Gang's vectors. *Shape:* (tokens, windows, width)"""
+        if self.is_silenced:
+            return z.new_zeros(len(z), len(self.gang.windows), self.width)
+        return self.gang(z, lengths)
+
+    def _share(self, z: Tensor, h: Tensor) -> Tensor:
+        """Of each token. *Shape:* (tokens,)"""
+        of_windows = self.fusion.of_windows(z, h).float()  # type: ignore[operator]
+        return of_windows.norm(dim=1) / self.fusion(z, h).float().norm(dim=1).clamp(min=TINY)
+
+
+def check_settings(
+    windows: Sequence[int], recurrence: str, fusion: str, edges: bool, feed_forward: int
+) -> dict[str, Any]:
+    """The settings that ``HeroGang`` takes, and ``edges``, or ValueError.
+
+    windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp. fusion: a key of
+    ``FUSIONS``. edges: whether windows read the edges of texts. Without windows there is nothing
+    that reads or fuses them. feed_forward: hidden units in widths.
     """
+    if not isinstance(edges, bool):
+        raise ValueError(f"edges: expected true or false, got {edges!r}.")
+    if type(feed_forward) is not int or feed_forward < 0:
+        raise ValueError(
+            "feed_forward: expected a whole number, the hidden units in widths of the Hero, or 0 "
+            f"for none; got {feed_forward!r}."
+        )
     if not check_windows(windows):
-        return {"windows": []}
+        return {"windows": [], "feed_forward": feed_forward}
     return {
+        "feed_forward": feed_forward,
         "windows": list(windows),
         "recurrence": _check_choice("recurrence", recurrence, RECURRENCES),
         "fusion": _check_choice("fusion", fusion, FUSIONS),
+        "edges": edges,
     }
 
 

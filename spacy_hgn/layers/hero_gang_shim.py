@@ -19,7 +19,7 @@ class HeroGangShim(TorchShim):
     """
 
     def __init__(self, settings: dict[str, Any], *, is_tagger: bool, precision: str) -> None:
-        """settings: of ``HeroGang``, from ``check_settings``. precision: what Gang and fusion
+        """settings: from ``check_settings``. precision: what Gang and fusion
         compute in, "float32", "bfloat16" or "auto"."""
         super().__init__(None, config=dict(settings))
         self.is_tagger = is_tagger
@@ -29,6 +29,11 @@ class HeroGangShim(TorchShim):
     @property
     def is_built(self) -> bool:
         return self._model is not None
+
+    @property
+    def reads_edges(self) -> bool:
+        """Whether the Hero's special pieces around a text are in its windows."""
+        return self.cfg.get("edges", False)
 
     @property
     def device(self) -> torch.device:
@@ -65,7 +70,8 @@ class HeroGangShim(TorchShim):
 
     def from_bytes(self, bytes_data: bytes) -> "HeroGangShim":
         message = srsly.msgpack_loads(bytes_data)
-        stored = message["config"]
+        younger = {"edges": False, "feed_forward": 0}  # than pipelines that are still around
+        stored = {**younger, **message["config"]}
         for setting, value in self.cfg.items():
             if stored.get(setting) != value:
                 raise ValueError(
@@ -79,4 +85,5 @@ class HeroGangShim(TorchShim):
         return self
 
     def _make(self, width: int, tags: int | None) -> HeroGang:
-        return HeroGang(width, tags=tags if self.is_tagger else None, **self.cfg)
+        settings = {name: value for name, value in self.cfg.items() if name != "edges"}
+        return HeroGang(width, tags=tags if self.is_tagger else None, **settings)

@@ -12,16 +12,18 @@ from torch import Tensor
 from torch.nn.functional import embedding
 from transformers.utils import ModelOutput
 
+from .edges import MISSING, insert_edges
 from .hero_batch import HeroData, TokenRows
 from .lists import ends_of
 
 
 class Share(NamedTuple):
-    """Which of a source's tokens and rows are a Doc's."""
+    """Which of a source's tokens, rows and edges are a Doc's."""
 
     source: TokenRows
     tokens: slice
     rows: slice
+    edges: numpy.ndarray
 
     @classmethod
     def of(cls, data: TransformerData) -> "Share | None":
@@ -32,18 +34,21 @@ class Share(NamedTuple):
             slice(*ends[data.number : data.number + 2].tolist())
             for ends in (source.token_ends, source.row_ends)
         )
-        return cls(source, tokens, rows) if tokens.start < tokens.stop else None
+        edges = source.edges[data.number]
+        return cls(source, tokens, rows, edges) if tokens.start < tokens.stop else None
 
 
-def find_rows(datas: Sequence[TransformerData], to_arrays: Model) -> "HeroRows | None":
+def find_rows(
+    datas: Sequence[TransformerData], to_arrays: Model, edges: bool = False
+) -> "HeroRows | None":
     """Where the tokens of Docs are, unless some, or all, are nowhere in rows that are known.
 
     datas: one a Doc, from the Hero. to_arrays: spacy-transformers' ``trfs2arrays``, whose pooling
-    makes one vector of a token's pieces.
+    makes one vector of a token's pieces. edges: whether the texts' edges are read as well.
     """
     shares = list(map(Share.of, datas))
     unknown = any(data.model_output for data, share in zip(datas, shares) if share is None)
-    return None if unknown or not any(shares) else HeroRows(shares, to_arrays)
+    return None if unknown or not any(shares) else HeroRows(shares, to_arrays, edges)
 
 
 class HeroRows:
@@ -52,14 +57,21 @@ class HeroRows:
     Docs may come from these calls in any order, more than once, and without tokens.
     """
 
-    def __init__(self, shares: Sequence[Share | None], to_arrays: Model) -> None:
+    def __init__(
+        self, shares: Sequence[Share | None], to_arrays: Model, edges: bool = False
+    ) -> None:
         self.lengths = [s.tokens.stop - s.tokens.start if s else 0 for s in shares]
+        self.with_edges = self.lengths
         self._shares = [share for share in shares if share is not None]
         self._pooling: Model[Ragged, Floats2d] = to_arrays.layers[0]
         self._grad_factor: float = to_arrays.attrs["grad_factor"]
         self._sources = list({id(share.source): share.source for share in self._shares}.values())
+        self.step_sizes = list({id(s.step_size): s.step_size for s in self._sources}.values())
         self._is_first_alone = self._pooling.name == "reduce_first"
         self._places, self._owner, self._counts = self._find_places()
+        self.is_edge: numpy.ndarray | None = None
+        if edges:
+            self._read_edges()
         self._ends = ends_of(self._counts)
 
     def take(self, low: int, high: int) -> Tensor:
@@ -82,7 +94,7 @@ class HeroRows:
         """The places of the pieces that are read, of each its number among the sources, and
         how many a token has."""
         places, counts = [], []
-        for source, tokens, _ in self._shares:
+        for source, tokens, _, _ in self._shares:
             ends = source.piece_ends[tokens.start : tokens.stop + 1]
             if self._is_first_alone:
                 places.append(source.places[ends[:-1]])
@@ -94,6 +106,16 @@ class HeroRows:
         owners = [numbers[id(share.source)] for share in self._shares]
         owner = numpy.repeat(owners, list(map(len, places)))
         return numpy.concatenate(places), owner, numpy.concatenate(counts)
+
+    def _read_edges(self) -> None:
+        """Have the texts' edges around their tokens."""
+        lengths = numpy.array(self.lengths)
+        edges = numpy.stack([share.edges for share in self._shares])
+        self._places, self._owner, self._counts, self.is_edge = insert_edges(
+            self._places, self._owner, self._counts, lengths[lengths > 0], edges
+        )
+        lengths[lengths > 0] += (edges != MISSING).sum(axis=1)
+        self.with_edges = lengths.tolist()
 
     def _pool(
         self, hidden: Sequence[Tensor], low: int, high: int, is_train: bool
@@ -132,7 +154,7 @@ class HeroRows:
         arrays = {id(s): cast(Floats3d, torch2xp(d)) for s, d in zip(self._sources, gradients)}
         outputs = [
             ModelOutput(last_hidden_state=arrays[id(source)][rows])
-            for source, _, rows in self._shares
+            for source, _, rows, _ in self._shares
         ]
         nothing = TransformerData.empty()  # the way back reads the outputs alone
         return [TransformerData(nothing.wordpieces, each, nothing.align) for each in outputs]

@@ -21,6 +21,7 @@ _tokenizer_lock = threading.Lock()
 SPANS_AT_A_TIME = 256
 # Each tokenizer's pieces that were met so far, by their ids.
 _strings: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
+_special: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True)
@@ -57,6 +58,21 @@ def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list
             nested = encode_spans(tokenizer, _cut(tokenizer, whole, limit), limit)
             encoded[i] = [part for parts in nested for part in parts]
     return encoded
+
+
+def count_special(tokenizer: Any) -> tuple[int, int]:
+    """How many special pieces the tokenizer puts before any text, and how many behind it."""
+    if tokenizer not in _special:
+        with _tokenizer_lock:
+            bare, whole = (
+                tokenizer(["a"], add_special_tokens=added, verbose=False)["input_ids"][0]
+                for added in (False, True)
+            )
+        ends = range(len(bare), len(whole) + 1)
+        end = next((n for n in ends if whole[n - len(bare) : n] == bare), None)
+        found = (0, 0) if end is None else (end - len(bare), len(whole) - end)
+        _special[tokenizer] = found
+    return _special[tokenizer]
 
 
 def pad_batch(tokenizer: Any, parts: Sequence[PieceSpan], width: int) -> WordpieceBatch:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
+import numpy
 import spacy.pipeline.tok2vec
 import spacy_transformers.layers.listener
 import torch
@@ -13,10 +14,14 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from .blocks import group_docs
+from .edges import reads_pieces, require_no_pieces, require_transformer
 from .hero_rows import find_rows
 from .lists import ends_of, split
+from .step_size import StepSize
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
+
+LISTENERS = (spacy.pipeline.tok2vec.Tok2VecListener, TransformerListener)
 
 # What listeners return as the way back to a component that isn't trained.
 DEAD_ENDS = (
@@ -26,42 +31,69 @@ DEAD_ENDS = (
 
 
 class TokenVectors(Protocol):
-    """The vectors of the tokens of Docs."""
+    """The vectors of the tokens of Docs and, where they are asked for, of their texts' edges."""
 
     lengths: list[int]
     """Tokens of each Doc."""
+    with_edges: list[int]
+    """Vectors of each Doc: one for each token, and one for each edge."""
+    is_edge: numpy.ndarray | None
+    """Which of all vectors are those of edges; None where none are asked for."""
+
+    @property
+    def step_sizes(self) -> Sequence[StepSize]:
+        """Of the Heroes that take sums for gradients, and divide when the step ends."""
 
     def take(self, low: int, high: int) -> Tensor:
-        """Those of the tokens from low up to high, counted through all Docs.
+        """Those from low up to high, counted through all Docs.
 
         *Shape:* (high - low, width)
         """
 
     def learn(self) -> tuple[Tensor, Callable[[Tensor], Any]]:
-        """All of them, *shape* (tokens, width), and from their gradient that of the tok2vec."""
+        """All of them, *shape* (vectors, width), and from their gradient that of the tok2vec."""
 
 
 def read_vectors(
-    tok2vec: Tok2Vec, docs: list[Doc], size: int, device: torch.device
+    tok2vec: Tok2Vec, docs: list[Doc], size: int, device: torch.device, edges: bool
 ) -> Iterator[TokenVectors]:
     """The vectors in prediction: those that lie on the Docs already all at once. Where they are
-    yet to be made, those of Docs of together ``size`` tokens at a time."""
+    yet to be made, those of Docs of together ``size`` tokens at a time.
+
+    edges: whether the texts' edges are asked for. Raises ValueError where there can be none.
+    """
     hero = tok2vec.layers[0] if tok2vec.layers else tok2vec
     groups = [docs] if isinstance(hero, TransformerListener) else group_docs(docs, size)
     for group in groups:
-        yield _read(tok2vec, group, device, is_train=False)[0]
+        yield _read(tok2vec, group, device, edges, is_train=False)[0]
 
 
 def learn_vectors(
-    tok2vec: Tok2Vec, docs: list[Doc], device: torch.device
-) -> tuple[Tensor, list[int], Callable[[Tensor], Any] | None]:
-    """The vectors in training, *shape* (tokens, width), the tokens of each Doc, and the way back
-    from the vectors' gradient; None where there is nothing to learn behind them."""
-    vectors, backprop = _read(tok2vec, docs, device, is_train=True)
+    tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, edges: bool, teacher: int
+) -> tuple[Tensor, TokenVectors, Callable[[Tensor, int | None], Any] | None]:
+    """The vectors in training, *shape* (vectors, width), whose they are, and the way back from
+    their gradient; None where there is nothing to learn behind them.
+
+    The gradient is a sum over tokens, whose number the way back takes with it. A Hero of ours
+    divides by the number of the whole step when that is done, as the component does for what is
+    inside of it. Another component, behind a listener, gets the mean over this batch.
+
+    edges: as for ``read_vectors``. teacher: tells those who teach a Hero apart.
+    """
+    vectors, backprop = _read(tok2vec, docs, device, edges, is_train=True)
     z, to_tok2vec = vectors.learn()
     if backprop is None:
-        return z, vectors.lengths, None
-    return z, vectors.lengths, lambda d_z: backprop(to_tok2vec(d_z))
+        return z, vectors, None
+
+    def backprop_sum(d_z: Tensor, tokens: int | None) -> Any:
+        if tokens is not None:
+            for step_size in vectors.step_sizes:
+                step_size.add(teacher, tokens)
+            if not vectors.step_sizes and _listens(tok2vec):
+                d_z = d_z / max(tokens, 1)
+        return backprop(to_tok2vec(d_z))
+
+    return z, vectors, backprop_sum
 
 
 def width_of(tok2vec: Tok2Vec, docs: list[Doc] | None) -> int:
@@ -78,8 +110,11 @@ def width_of(tok2vec: Tok2Vec, docs: list[Doc] | None) -> int:
 class ArrayVectors:
     """Those of a tok2vec that returns one array a Doc; one without rows may have any width."""
 
+    step_sizes = ()
+    is_edge: numpy.ndarray | None = None
+
     def __init__(self, arrays: Sequence[Floats2d], device: torch.device) -> None:
-        self.lengths = [len(array) for array in arrays]
+        self.lengths = self.with_edges = [len(array) for array in arrays]
         self._arrays = arrays
         filled = [array for array in arrays if len(array)]
         if len(filled) > 1:
@@ -101,23 +136,32 @@ class ArrayVectors:
 
 
 def _read(
-    tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, is_train: bool
+    tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, edges: bool, is_train: bool
 ) -> tuple[TokenVectors, Callable | None]:
     """The vectors, and the way back to what is behind them; None where that learns nothing."""
-    if [layer.name for layer in tok2vec.layers[1:]] != ["trfs2arrays"]:
+    if edges:
+        require_transformer(tok2vec)
+    if not reads_pieces(tok2vec):
         arrays, backprop = tok2vec(docs, is_train)
         return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
     learns = backprop_hero not in DEAD_ENDS or _has_weights(to_arrays)
-    if (rows := find_rows(datas, to_arrays)) is not None:
+    if (rows := find_rows(datas, to_arrays, edges)) is not None:
         return rows, backprop_hero if learns else None
+    if edges:
+        require_no_pieces(datas)
     arrays, backprop_arrays = to_arrays(datas, is_train)
 
     def backprop_both(d_arrays: list[Floats2d]) -> Any:
         return backprop_hero(backprop_arrays(d_arrays))
 
     return ArrayVectors(arrays, device), backprop_both if learns else None
+
+
+def _listens(tok2vec: Tok2Vec) -> bool:
+    """Whether some of it belongs to another component."""
+    return any(isinstance(node, LISTENERS) for node in tok2vec.walk())
 
 
 def _has_weights(layer: Model) -> bool:

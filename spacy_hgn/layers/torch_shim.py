@@ -3,9 +3,10 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from itertools import chain
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from ..optimizer import AdamW
 from .precision import autocast
+from .step_size import StepSize
 
 # Shims whose modules hold gradients that no optimizer has used yet.
 _holding_gradients: WeakSet["TorchShim"] = WeakSet()
@@ -38,6 +40,13 @@ class TorchShim(PyTorchShim):
     """Whether the config sets it."""
     part: str = "gang"
     """Decides the learning rate under ``AdamW``."""
+    optimizer: Callable[[], AdamW | None] = staticmethod(lambda: None)
+    """A reference to the AdamW that updates it."""
+
+    @cached_property
+    def step_size(self) -> StepSize:
+        """What its module's gradients are to be divided by."""
+        return StepSize()
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module without recording a graph, leaving it in evaluation mode."""
@@ -73,13 +82,36 @@ class TorchShim(PyTorchShim):
         return output, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the weights; under ``AdamW`` those of all modules of the step at once."""
-        if not isinstance(optimizer, AdamW):
+        """Update the weights by the mean over the step's tokens, where these were counted; under
+        ``AdamW`` those of all modules of the step at once."""
+        if not self.has_learnt():
+            self.forget_step()
+        elif not isinstance(optimizer, AdamW):
+            self._take_mean()
             _holding_gradients.discard(self)
             super().finish_update(optimizer)
         elif self in _holding_gradients:
             optimizer.shims.add(self)
+            self.optimizer = ref(optimizer)
             _step_together(optimizer)
+
+    def has_learnt(self) -> bool:
+        """Whether the step's tokens had something to teach. Where none of them had, there are
+        gradients of zeros, by which momentum and decay would still move the weights."""
+        if self.step_size.tokens != 0:
+            return True
+        return any(bool(gradient.any()) for gradient in _gradients(self._model.parameters()))
+
+    def forget_step(self) -> None:
+        """Leave the weights as they are."""
+        for weights in self._model.parameters():
+            weights.grad = None
+        self.step_size.clear()
+        _holding_gradients.discard(self)
+
+    def _take_mean(self) -> None:
+        divide_gradients(self, self.step_size.tokens or 1)
+        self.step_size.clear()
 
     def _set_gradients_aside(self) -> list[tuple[Tensor, Tensor]]:
         """Take weights' gradients of earlier batches of a step away: they are unscaled already."""
@@ -98,6 +130,7 @@ class TorchShim(PyTorchShim):
         """Copy the module, under an id of its own, by which optimizers know its weights."""
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
+        copied.step_size.clear()
         return copied
 
 
@@ -105,6 +138,22 @@ def hold_gradients(shim: Any, holds: bool) -> None:
     """Say whether a shim's module holds gradients, where others than its own laid them."""
     if isinstance(shim, TorchShim):
         (_holding_gradients.add if holds else _holding_gradients.discard)(shim)
+
+
+def optimizer_of(shim: Any) -> AdamW | None:
+    """The AdamW that updates a shim's module, if it is one."""
+    return shim.optimizer() if isinstance(shim, TorchShim) else None
+
+
+def tokens_of(shim: Any) -> int | None:
+    """How many tokens a shim's gradients are summed over, where somebody counts."""
+    return shim.step_size.tokens if isinstance(shim, TorchShim) else None
+
+
+def divide_gradients(shim: Any, tokens: int) -> None:
+    """Make means of the gradients of a shim's module, sums over tokens."""
+    if gradients := list(_gradients(shim._model.parameters())):
+        torch._foreach_div_(gradients, tokens)
 
 
 def _add_gradients(held: list[tuple[Tensor, Tensor]]) -> None:
@@ -121,16 +170,13 @@ def _step_together(optimizer: AdamW) -> None:
 
     It knows them from their first ``finish_update``: another pipeline's are left alone.
     """
-    shims = sorted(_holding_gradients & optimizer.shims, key=lambda shim: shim.id)
-    overflowed = any(shim._grad_scaler.found_inf for shim in shims)
-    if overflowed:
-        for shim in shims:
-            shim._model.zero_grad()
-    else:
-        optimizer.step([(shim.part, shim._model) for shim in shims])
-    for shim in shims:
+    holding = sorted(_holding_gradients & optimizer.shims, key=lambda shim: shim.id)
+    shims = [shim for shim in holding if shim.has_learnt()]
+    if not any(shim._grad_scaler.found_inf for shim in shims):
+        optimizer.step([(shim.part, shim._model, shim.step_size.tokens) for shim in shims])
+    for shim in holding:
+        shim.forget_step()
         shim._grad_scaler.update()
-        _holding_gradients.discard(shim)
 
 
 def weights_to_bytes(module: nn.Module) -> bytes:

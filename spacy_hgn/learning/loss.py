@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy
 import torch
@@ -12,26 +13,39 @@ from ..tags import TagSet
 from .incorrect_spans import incorrect_spans, span_loss, tags_of_span
 
 
+class Loss(NamedTuple):
+    """What a batch teaches, summed over its tokens."""
+
+    total: Tensor
+    """A scalar on the device."""
+    gradient: Tensor
+    """Of the total, with respect to the logits. *Shape:* (tokens, tags)"""
+    tokens: int
+    """Those that teach: their tag is known, or they are part of what an incorrect span says."""
+
+
 def batch_loss(
     probabilities: Tensor,
     tags: numpy.ndarray,
     examples: Sequence[Example],
     tag_set: TagSet,
     incorrect_spans_key: str | None,
-) -> tuple[Tensor, Tensor]:
-    """The loss of a batch, a scalar on its device, and its gradient with respect to the logits.
+) -> Loss:
+    """The loss of a batch.
 
-    probabilities, and the gradient: of the tokens of all Examples. *Shape:* (tokens, tags)
+    probabilities: of the tokens of all Examples. *Shape:* (tokens, tags)
     tags: the gold ones, from ``batch_tags``. *Shape:* (tokens,)
     incorrect_spans_key: where ``example.reference.spans`` holds spans that are no entities.
     """
     on_device = torch.from_numpy(tags).to(probabilities.device, non_blocking=True)
-    loss, gradient = tag_loss(probabilities, on_device)
+    total, gradient = tag_loss(probabilities, on_device)
+    teaches = tags >= 0
     if incorrect_spans_key is not None:
-        loss += _add_incorrect_spans(
-            probabilities, gradient, examples, tag_set, incorrect_spans_key
-        )
-    return loss, gradient
+        rows, spans = _find_incorrect_spans(examples, tag_set, incorrect_spans_key)
+        total += _add_incorrect_spans(probabilities, gradient, rows, spans)
+        for of_span in rows:
+            teaches[of_span] = True
+    return Loss(total, gradient, int(teaches.sum()))
 
 
 def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,20 +61,26 @@ def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
     return loss, gradient.scatter_add_(1, column, -known.unsqueeze(1))
 
 
-def _add_incorrect_spans(
-    probabilities: Tensor,
-    gradient: Tensor,
-    examples: Sequence[Example],
-    tag_set: TagSet,
-    key: str,
-) -> float:
-    """Add what incorrect spans teach to the gradient; returns their loss."""
+def _find_incorrect_spans(
+    examples: Sequence[Example], tag_set: TagSet, key: str
+) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
+    """The rows of each incorrect span, counted through all Examples, and its tags."""
     starts = [0, *accumulate(len(example.predicted) for example in examples)]
     rows, tags = [], []
     for start, example in zip(starts, examples):
         for span, labels in incorrect_spans(example, key, tag_set):
             tags.append(tags_of_span(span, labels, tag_set))
             rows.append(start + span.start + numpy.arange(tags[-1].shape[1]))
+    return rows, tags
+
+
+def _add_incorrect_spans(
+    probabilities: Tensor,
+    gradient: Tensor,
+    rows: list[numpy.ndarray],
+    tags: list[numpy.ndarray],
+) -> float:
+    """Add what incorrect spans teach to the gradient; returns their loss."""
     if not rows:
         return 0.0
     places = torch.from_numpy(numpy.concatenate(rows)).to(probabilities.device)

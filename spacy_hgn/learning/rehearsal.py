@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, Optimizer, set_dropout_rate, torch2xp, xp2torch
-from thinc.types import Floats2d, FloatsXd, Ragged
+from thinc.api import Model, Optimizer, set_dropout_rate, xp2torch
+from thinc.types import Floats2d, FloatsXd
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..layers.flat import shim_of
+from ..layers.flat import SumGradient, shim_of
 from ..layers.tag_scores import trained_tags
 from ..optimizer import HeroKey
 
@@ -19,7 +19,8 @@ TINY = torch.finfo(torch.float32).tiny
 
 
 def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> float:
-    """Accumulate the gradients that pull the student back to the teacher; returns the loss.
+    """Accumulate the gradients that pull the student back to the teacher; returns the loss,
+    summed over tokens.
 
     docs: none is empty. drop: the student's dropout rate.
     """
@@ -29,7 +30,7 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
     device = shim_of(student.get_ref("flat")).device
     p, q = (xp2torch(each.dataXd, device=device) for each in (found, targets))
     loss, gradient = distil(p, q, trained_tags(teacher))
-    backprop(Ragged(torch2xp(gradient), found.lengths))
+    backprop(SumGradient(gradient, found.lengths, len(p)))
     return loss.item()
 
 

@@ -184,6 +184,27 @@ def gradients_of(model: Model) -> dict[str, numpy.ndarray]:
     return found
 
 
+def step_gradients(nlp: Language) -> dict[str, numpy.ndarray]:
+    """What an optimizer is given when the step ends, by component, place and name."""
+    found = {}
+    for component, pipe in nlp.pipeline:
+        names = {}
+        for i, node in enumerate(pipe.model.walk()):
+            place = f"{component} {i} {node.name}"
+            names |= {(node.id, name): f"{place} {name}" for name in node.param_names}
+            for shim in node.shims:
+                weights = shim._model.named_parameters()
+                names |= {(shim.id, name): f"{place} {name}" for name, _ in weights}
+
+        def record(key, weights, gradient, names=names):
+            found[names[key]] = gradient.copy()
+            gradient.fill(0)  # as Thinc's optimizers do
+            return weights, gradient
+
+        pipe.finish_update(record)
+    return found
+
+
 def changed(before: dict[str, numpy.ndarray], after: dict[str, numpy.ndarray]) -> set[str]:
     """The names of weights that aren't what they were."""
     assert before.keys() == after.keys()

@@ -79,25 +79,43 @@ def test_says_the_same_in_plain_values(cnn_nlp):
 # Weights
 
 
-@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_shares_equal_the_oracle(fusion):
+    nlp = make_fused_nlp(fusion)
+    doc = nlp(TEXTS[1])
+    found = nlp.get_pipe("hgn_ner").explain(doc)
+    z, h, parameters = vectors_of(nlp, doc)
+    of_windows = oracle.windows_part(z, h, parameters, fusion)
+    fused = oracle.fuse(z, h, parameters, fusion)
+    expected = numpy.linalg.norm(of_windows, axis=1) / numpy.linalg.norm(fused, axis=1)
+    numpy.testing.assert_allclose(found.shares, expected, atol=1e-4)
+    assert f"bring {found.shares.mean():.1%} of" in found.note
+
+
+@pytest.mark.parametrize("fusion", ["mlp", "dot", "mlp_norm"])
 def test_weights_equal_the_oracle(fusion):
     nlp = make_fused_nlp(fusion)
     doc = nlp(TEXTS[1])
     found = nlp.get_pipe("hgn_ner").explain(doc)
+    expected = oracle.member_weights(*vectors_of(nlp, doc), fusion)
+    assert found.fusion == fusion
+    assert found.members == ("window 1", "window 3", HERO)
+    assert found.weights.shape == (len(doc), 3)
+    numpy.testing.assert_allclose(found.weights, expected, atol=1e-5)
+    assert "Hero is added whole" in found.note or fusion != "dot"
+
+
+def vectors_of(nlp, doc):
+    """What the fusion reads, z and h, and its weights, by the oracle."""
     model = nlp.get_pipe("hgn_ner").model
     (z,) = model.get_ref("tok2vec").predict([doc])
     parameters = oracle.parameters_of(shim_of(model.get_ref("flat"))._model)
     z = z.astype("float64")
     h = oracle.gang(z, [len(doc)], oracle.part_of(parameters, "gang"), [1, 3], "lstm")
-    expected = oracle.member_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
-    assert found.fusion == fusion
-    assert found.members == ("window 1", "window 3", HERO)
-    assert found.weights.shape == (len(doc), 3)
-    numpy.testing.assert_allclose(found.weights, expected, atol=1e-5)
-    assert "Hero is added whole" in found.note or fusion == "mlp"
+    return z, h, oracle.part_of(parameters, "fusion")
 
 
-@pytest.mark.parametrize("fusion", ["concat", "add"])
+@pytest.mark.parametrize("fusion", ["concat", "add", "gate"])
 def test_fusions_without_attention_have_no_weights(fusion):
     found = explain(make_fused_nlp(fusion), TEXTS[0])
     assert found.weights is None

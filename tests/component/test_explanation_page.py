@@ -31,6 +31,7 @@ def make_explanation(*words: str, fusion: str | None = "mlp", label: str = "ORG"
         members=("window 3", "window 5", "hero"),
         tags=("O", f"B-{label}", f"I-{label}", "B-PERSON"),
         weights=None if fusion in ("concat", "add") else weights,
+        shares=numpy.full(len(words), 0.25),
         probabilities=probabilities,
         entities=(entity,),
     )

@@ -65,8 +65,9 @@ def shims_of(shim: dict) -> list[list[bytes]]:
         if name.startswith("classifier")
     }
     width = of_tags["linear.weight"].shape[1]
+    config = {name: value for name, value in shim["config"].items() if name != "edges"}
     gang = {
-        "config": {"width": shim["width"], **shim["config"]},
+        "config": {"width": shim["width"], **config},
         "outputs": width,
         "weights": save(of_gang),
     }
@@ -113,3 +114,12 @@ def test_another_config_is_refused_as_ever():
     other.set_cfg(nlp.get_pipe("hgn_ner").get_cfg())
     with pytest.raises(ValueError, match="fusion = 'mlp', but the config says fusion = 'dot'"):
         other.load_model(data)
+
+
+def test_there_were_no_edges():
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    other = make_nlp({"edges": True}).get_pipe("hgn_ner")
+    other.set_cfg(nlp.get_pipe("hgn_ner").get_cfg())
+    with pytest.raises(ValueError, match="edges = False, but the config says edges = True"):
+        other.load_model(in_older_layout(nlp.get_pipe("hgn_ner").model.to_bytes()))

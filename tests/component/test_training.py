@@ -10,10 +10,13 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Adam
+from thinc.api import Adam, fix_random_seed
+
+from spacy_hgn.optimizer import AdamW
 
 from .helpers import (
     DATA,
+    LISTENER,
     TEXTS,
     assert_finds,
     assert_same,
@@ -24,12 +27,18 @@ from .helpers import (
     make_hero_nlp,
     make_nlp,
     probabilities,
+    step_gradients,
     train,
     weights_of,
 )
 
 RECURRENCES = ("lstm", "gru", "rnn", "cnn", "mlp")
 FUSIONS = ("mlp", "dot", "concat", "add")
+
+
+def tokens_of(examples: list[Example]) -> list[int]:
+    """How many tokens each of them has."""
+    return [len(example.predicted) for example in examples]
 
 
 @pytest.mark.parametrize(("recurrence", "fusion"), list(product(RECURRENCES, FUSIONS)))
@@ -109,9 +118,94 @@ def test_losses_of_a_batch_are_those_of_its_texts():
     nlp = make_nlp({"dropout": 0.0})
     examples = make_examples(nlp)
     nlp.initialize(lambda: examples)
-    together = nlp.update(examples, sgd=False)["hgn_ner"]
-    alone = [nlp.update([example], sgd=False)["hgn_ner"] for example in examples]
-    assert together == pytest.approx(sum(alone), rel=1e-4)
+    together = nlp.update(examples, sgd=Adam(0.0))["hgn_ner"]
+    alone = [nlp.update([example], sgd=Adam(0.0))["hgn_ner"] for example in examples]
+    assert together == pytest.approx(numpy.average(alone, weights=tokens_of(examples)), rel=1e-4)
+
+
+def test_a_step_of_eight_copies_is_a_step_of_one(tiny_bert):
+    nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    loss = nlp.update(examples[:1], sgd=False)["hgn_ner"]
+    once = step_gradients(nlp)
+    assert nlp.update(8 * examples[:1], sgd=False)["hgn_ner"] == pytest.approx(loss, rel=1e-5)
+    often = step_gradients(nlp)
+    assert any("transformer" in name for name in once)
+    assert once.keys() == often.keys()
+    assert_same(list(often.values()), list(once.values()))
+
+
+@pytest.mark.parametrize("where", ["listener", "inside", "cnn"])
+def test_a_step_in_parts_is_the_mean_over_all_of_its_tokens(tiny_bert, where):
+    nlp = make_nlp({"dropout": 0.0, "precision": "float32"})
+    if where != "cnn":
+        nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    if where == "inside":
+        nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
+        nlp.remove_pipe("transformer")
+    loss = nlp.update(examples, sgd=False)["hgn_ner"]
+    at_once = step_gradients(nlp)
+    losses = {}
+    for part in (examples[:1], examples[1:]):
+        nlp.update(part, sgd=False, losses=losses)
+    assert losses["hgn_ner"] == pytest.approx(loss, rel=1e-4)
+    in_parts = step_gradients(nlp)
+    assert at_once.keys() == in_parts.keys()
+    assert_same(list(in_parts.values()), list(at_once.values()))
+
+
+def test_a_shared_hero_learns_the_sum_of_all_losses_a_token(tiny_bert):
+    """A tagger's loss is a sum over tokens: beside it, that of hgn_ner weighs as one."""
+
+    def hero_gradients(names, factor=1.0):
+        fix_random_seed(0)
+        nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+        nlp.get_pipe("hgn_ner").loss_factor = factor
+        nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
+        examples = make_examples(nlp)
+        for example in examples:
+            for token in example.reference:
+                token.tag_ = "NN" if token.i % 2 else "VB"
+        nlp.initialize(lambda: examples)
+        for name in {"tagger", "hgn_ner"} - set(names):
+            nlp.remove_pipe(name)
+        nlp.update(examples, sgd=False)
+        found = step_gradients(nlp)
+        hero = {name: found[name] for name in found if name.startswith("transformer")}
+        return hero, sum(tokens_of(examples))
+
+    ner, tokens = hero_gradients(["hgn_ner"])
+    tagger, _ = hero_gradients(["tagger"])
+    both, _ = hero_gradients(["hgn_ner", "tagger"], factor=2.0)
+    for name, gradient in both.items():
+        expected = 2 * ner[name] + tagger[name] / tokens
+        numpy.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("make_optimizer", [lambda: Adam(0.1), lambda: AdamW(0.1)])
+def test_a_step_of_unknown_tags_alone_moves_nothing(tiny_bert, make_optimizer):
+    nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    optimizer = make_optimizer()
+
+    def step(batch):  # as spaCy's training loop does
+        losses = nlp.update(batch, sgd=False)
+        for _, pipe in nlp.pipeline:
+            pipe.finish_update(optimizer)
+        return losses["hgn_ner"]
+
+    step(examples)  # from here on it has momentum
+    before = [weights_of(pipe.model) for _, pipe in nlp.pipeline]
+    unknown = Example.from_dict(nlp.make_doc("Nobody said what is in here."), {})
+    assert step([unknown]) == 0
+    after = [weights_of(pipe.model) for _, pipe in nlp.pipeline]
+    assert [changed(*pair) for pair in zip(before, after)] == [set(), set()]
+    step(examples)
+    assert all(changed(b, weights_of(pipe.model)) for b, (_, pipe) in zip(before, nlp.pipeline))
 
 
 def test_updating_before_initializing_is_an_error(tiny_bert):
@@ -158,6 +252,12 @@ def test_gradients_of_several_updates_add_up():
     at_once = gradients_of(ner.model)
     assert in_parts.keys() == at_once.keys()
     assert_same(list(in_parts.values()), list(at_once.values()))
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+def test_an_impossible_loss_factor_is_refused(factor):
+    with pytest.raises(ValueError, match="loss_factor: expected a number above 0"):
+        make_nlp(loss_factor=factor)
 
 
 def test_drop_of_update_sets_the_dropout_rate():
@@ -244,7 +344,7 @@ def test_tokens_without_annotation_get_no_gradient(cnn_nlp):
     partial = Example.from_dict(Doc(cnn_nlp.vocab, words=words), {"entities": tags})
     scores = [numpy.full((5, 7), 1 / 7, dtype="float32")]
     loss, (gradient,) = ner.get_loss([partial], scores)
-    assert loss == pytest.approx(3 * numpy.log(7), rel=1e-5)
+    assert loss == pytest.approx(numpy.log(7), rel=1e-5)  # the mean of three
     assert not gradient[2:4].any()
     assert all(gradient[i].any() for i in (0, 1, 4))
     numpy.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-6)

@@ -130,6 +130,35 @@ def test_bad_grid_is_told_without_a_traceback(project, content):
     assert "epochs: expected a valid integer, got 'many'" in output
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("hero/mpnet", "Fetch it: python scripts/fetch_hero.py mpnet"),
+        ("./mpnet", "Put it there, name a model on the Hugging Face hub"),
+        ("/nowhere/mpnet", "Put it there"),
+        ("models/of/ours", "Put it there"),
+    ],
+)
+def test_hero_that_is_not_there_is_told_before_anything_is_done(project, content, name, advice):
+    write_grid({**content, "heroes": {"bert": "hero", "large": name}})
+    code, output = invoke()
+    assert code == 2
+    assert f"Hero large: expected a folder {name} with config.json, got none. {advice}" in output
+    assert not Path("corpus").exists()
+    assert not Path("training").exists()
+    assert not RUNS.exists()
+    code, output = invoke("--dry-run", "--only", "hero=bert")
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("name", ["bert-base-cased", "dmis-lab/biobert-large-cased-v1.1"])
+def test_name_of_a_model_on_the_hub_is_left_to_the_hub(project, content, name):
+    write_grid({**content, "heroes": {"hub": name}})
+    code, output = invoke("--dry-run")
+    assert code == 0, output
+    assert "tiny-hub-mlp-clean-1" in output
+
+
 def test_parts_that_do_not_fit_together_are_warned_of(project, content):
     Path("assets/tiny/test.tsv").write_text("One\tB-STRANGE\n")
     write_grid(content)

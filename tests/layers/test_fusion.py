@@ -32,6 +32,17 @@ def test_fusion_equals_the_oracle(fusion, windows, dtype):
     assert numpy.abs(fused.numpy() - expected).max() < TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("windows", [1, 3])
+@pytest.mark.parametrize("fusion", oracle.FUSIONS)
+def test_what_the_windows_bring_equals_the_oracle(fusion, windows):
+    torch.manual_seed(windows)
+    module = FUSIONS[fusion](6, windows).double()
+    z, h = torch.randn(20, 6).double(), torch.randn(20, windows, 6).double()
+    expected = oracle.windows_part(z.numpy(), h.numpy(), oracle.parameters_of(module), fusion)
+    found = module.of_windows(z, h).detach()
+    assert numpy.abs(found.numpy() - expected).max() < TOLERANCE[torch.float64]
+
+
 @pytest.mark.parametrize("fusion", oracle.FUSIONS)
 def test_gradients_equal_finite_differences_and_the_oracle(fusion):
     torch.manual_seed(1)
@@ -54,7 +65,7 @@ def test_gradients_equal_finite_differences_and_the_oracle(fusion):
         torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
 
 
-@pytest.mark.parametrize("fusion", ["mlp", "dot"])
+@pytest.mark.parametrize("fusion", ["mlp", "dot", "mlp_norm"])
 def test_attention_copes_with_large_vectors(fusion):
     torch.manual_seed(2)
     fused = FUSIONS[fusion](4, 2)(1e4 * torch.randn(3, 4), 1e4 * torch.randn(3, 2, 4))

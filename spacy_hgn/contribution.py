@@ -1,0 +1,63 @@
+"""How much the Gang says: what the windows bring, and what is lost when they say nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from spacy.language import Language
+
+from .hgn_ner import HgnNer
+from .layers.flat import shim_of
+from .layers.hero_gang import HeroGang
+
+NOTHING = 0.01
+"""The share below which windows might as well not be there."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a Gang contributes to predictions.
+
+    share: the norm of what the windows bring to a token's fused vector over the norm of that
+    vector, the mean over tokens. f1: as the pipeline is. silenced: with windows of zeros, which
+    the classifier wasn't trained for.
+    """
+
+    share: float
+    f1: float
+    silenced: float
+
+    @property
+    def warning(self) -> str | None:
+        """What to do where the windows say nothing; None where they say something."""
+        if self.share >= NOTHING:
+            return None
+        return (
+            f"The windows say nothing: they bring {self.share:.2%} of a token's vector, so that the "
+            'pipeline is its Hero at the price of a Gang. Train with fusion = "dot" or "add", which '
+            "add the windows to the Hero, or without them: windows = []."
+        )
+
+
+def measure_contribution(
+    nlp: Language, evaluate: Callable[[], float], name: str = "hgn_ner"
+) -> Contribution | None:
+    """What the Gang of a component contributes; None where it has no windows.
+
+    evaluate: predicts with nlp and returns the F1.
+    """
+    component = nlp.get_pipe(name)
+    assert isinstance(component, HgnNer)
+    module = shim_of(component.model.get_ref("flat"))._model
+    if not hasattr(module, "gang"):
+        return None
+    return _measure(module, evaluate)
+
+
+def _measure(module: HeroGang, evaluate: Callable[[], float]) -> Contribution:
+    with module.listening() as heard:
+        f1 = evaluate()
+    with module.silencing():
+        silenced = evaluate()
+    share = torch.cat(heard).mean().item() if heard else 0.0
+    return Contribution(share, f1, silenced)
