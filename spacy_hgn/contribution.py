@@ -33,8 +33,8 @@ class Contribution:
         if self.share >= NOTHING:
             return None
         return (
-            f"The windows say nothing: they bring {self.share:.2%} of a token's vector, so that the "
-            'pipeline is its Hero at the price of a Gang. Train with fusion = "dot" or "add", which '
+            f"The windows say nothing: they bring {self.share:.2%} of a token's vector. The "
+            "pipeline is its Hero, at the price of a Gang. Train with the fusion dot or add, which "
             "add the windows to the Hero, or without them: windows = []."
         )
 

@@ -19,7 +19,7 @@ loss_factor = 1.0
 @architectures = "spacy-hgn.HeroGangTagger.v1"
 windows = [5, 7, 9]
 recurrence = "lstm"
-fusion = "mlp"
+fusion = "dot"
 dropout = 0.1
 precision = "auto"
 

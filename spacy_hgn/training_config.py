@@ -6,11 +6,14 @@ from confection import Config
 from spacy.cli.init_config import RECOMMENDATIONS
 from spacy.util import get_lang_class, load_model_from_config
 
+from .recipes import DEFAULT, Recipe, read_recipe
+
 TEMPLATE = """
 [vars]
+recipe = null
 hero = null
-hero_learn_rate = 5e-5
-learn_rate = 1e-3
+hero_learn_rate = null
+learn_rate = null
 warmup_steps = 100
 
 [paths]
@@ -45,9 +48,6 @@ factory = "hgn_ner"
 
 [components.hgn_ner.model]
 @architectures = "spacy-hgn.HeroGangTagger.v1"
-windows = [5, 7, 9]
-recurrence = "lstm"
-fusion = "mlp"
 dropout = ${training.dropout}
 
 [components.hgn_ner.model.tok2vec]
@@ -76,7 +76,6 @@ path = ${paths.train}
 path = ${paths.dev}
 
 [training]
-dropout = 0.1
 max_epochs = 0
 max_steps = 1000
 patience = 0
@@ -87,7 +86,6 @@ eval_frequency = 100
 
 [training.batcher]
 @batchers = "spacy.batch_by_sequence.v1"
-size = 32
 
 [training.optimizer]
 @optimizers = "spacy-hgn.AdamW.v1"
@@ -104,22 +102,18 @@ warmup_steps = ${vars.warmup_steps}
 total_steps = ${training.max_steps}
 initial_rate = ${vars.hero_learn_rate}
 """
-"""What is neither spaCy's default nor the component's, for accuracy.
-
-The recipe is the paper's: three windows, ``mlp``, Adam with linear warm-up and decay, batches of
-32, clipping at 1. What wasn't there before, Gang and classifier, learns faster than the Hero.
-"""
+"""What is neither spaCy's default nor a recipe's."""
 
 OPTIMIZATIONS: dict[str, dict[str, Any]] = {
     "accuracy": {},
-    # One window costs less than a third of three. Spans that don't overlap save a quarter of the
-    # Hero's work on long texts; words at their ends see one side of their context.
-    "efficiency": {
-        "components.hgn_ner.model.windows": [5],
-        "components.transformer.model.get_spans.stride": 128,
-    },
+    # Saves a quarter of the Hero's work on long texts; words at the spans' ends see one side of
+    # their context.
+    "efficiency": {"components.transformer.model.get_spans.stride": 128},
 }
 """What each purpose changes in the template."""
+
+RECIPES = {"accuracy": DEFAULT, "efficiency": "fast"}
+"""The recipe of each purpose, where none is named."""
 
 
 def make_training_config(
@@ -128,6 +122,8 @@ def make_training_config(
     *,
     gpu: bool = False,
     optimize: str = "efficiency",
+    recipe: str | None = None,
+    sentences: int | None = None,
     windows: list[int] | None = None,
     fusion: str | None = None,
 ) -> Config:
@@ -135,12 +131,16 @@ def make_training_config(
 
     hero: on the hub or a folder; None is ``recommend_hero``'s. gpu: PyTorch's memory for all of
     spaCy; apart from that, ``precision = "auto"`` asks the processor. optimize: a key of
-    ``OPTIMIZATIONS``. windows, fusion: None is what ``optimize`` says.
-    Raises ValueError for a language that spaCy doesn't have and for impossible settings, and
-    ImportError for a language that needs a package that isn't installed.
+    ``OPTIMIZATIONS``. recipe: None is that of ``optimize``. sentences: to train on, so that steps
+    can be counted; None is 1,000 steps. windows, fusion: None is what the recipe says.
+    Raises ValueError for a language that spaCy doesn't have, for an unknown recipe or what
+    contradicts it, and for impossible settings, and ImportError for a language that needs a
+    package that isn't installed.
     """
     lang = _find_language(lang)
+    chosen = read_recipe(recipe or RECIPES[optimize])
     given = {
+        "vars.recipe": chosen.name,
         "vars.hero": hero or recommend_hero(lang, optimize),
         "nlp.lang": lang,
         "system.gpu_allocator": "pytorch" if gpu else None,
@@ -148,11 +148,23 @@ def make_training_config(
         "components.hgn_ner.model.fusion": fusion,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    overrides = {**OPTIMIZATIONS[optimize], **given}
+    counted = {} if sentences is None else _count_steps(chosen, sentences)
+    settings = chosen.with_settings(given) if recipe else {**chosen.settings, **given}
+    overrides = {**OPTIMIZATIONS[optimize], **counted, **settings}
     config = Config().from_str(TEMPLATE, interpolate=False, overrides=overrides)
     filled = load_model_from_config(config, auto_fill=True).config
     load_model_from_config(filled)  # the first time, nothing is checked
     return filled
+
+
+def _count_steps(recipe: Recipe, sentences: int) -> dict[str, int]:
+    """The recipe's epochs as steps, with an evaluation at the end of each."""
+    steps = recipe.count_steps(sentences)
+    return {
+        "training.max_steps": steps,
+        "training.eval_frequency": max(steps // recipe.epochs, 1),
+        "vars.warmup_steps": round(recipe.warmup * steps),
+    }
 
 
 def recommend_hero(lang: str, optimize: str) -> str:

@@ -24,8 +24,10 @@ Lang = Option("--lang", "-l", help="Code of the language")
 Hero = Option("--hero", help="Hero, on the hub or in a folder; else one for language and purpose")
 Gpu = Option("--gpu", "-G", help="For a training on a GPU")
 Optimize = Option("--optimize", "-o", help="What matters more, speed or scores")
+RecipeName = Option("--recipe", "-r", help="How it is trained: default, fast or paper")
+Sentences = Option("--sentences", min=1, help="To train on: the recipe's epochs become steps")
 Windows = Option("--windows", help="Widths of the windows, [5,7,9]; [] is the plain Transformer")
-Fusion = Option("--fusion", help="What joins Hero and windows: mlp, dot, concat, add")
+Fusion = Option("--fusion", help="Joins Hero and windows: dot, add, concat, mlp, mlp_norm, gate")
 Force = Option("--force", "-F", help="Write over a file that is there")
 
 
@@ -36,22 +38,25 @@ def init_config_cli(
     hero: Annotated[str | None, Hero] = None,
     gpu: Annotated[bool, Gpu] = False,
     optimize: Annotated[Optimizations, Optimize] = Optimizations.efficiency,
+    recipe: Annotated[str | None, RecipeName] = None,
+    sentences: Annotated[int | None, Sentences] = None,
     windows: Annotated[str | None, Windows] = None,
     fusion: Annotated[str | None, Fusion] = None,
     force: Annotated[bool, Force] = False,
 ) -> None:
     """Write a complete config for a training of transformer and hgn_ner.
 
-    For accuracy: windows 5, 7 and 9, as in the paper; spans of 128 tokens that overlap, so that
-    every token has context on both sides; and the Hero that spaCy recommends for the language,
-    mostly of twelve layers.
+    For accuracy: the recipe "default"; spans of 128 tokens that overlap, so that every token has
+    context on both sides; and the Hero that spaCy recommends for the language, mostly of twelve
+    layers.
 
-    For efficiency: one window, 5, a third of their cost or less; spans that don't overlap; and
-    DistilBERT, of six layers. What that costs in F1 depends on the corpus: measure it.
+    For efficiency: the recipe "fast"; spans that don't overlap; and DistilBERT, of six layers.
+    What that costs in F1 depends on the corpus: measure it.
 
-    Learning rates, batches of 32 and 1,000 steps are the same for both. A large Hero wants a
-    lower --vars.hero_learn_rate, such as 1e-5, and a small one a higher one, such as 1e-4; a
-    larger corpus wants more --training.max_steps. --gpu has PyTorch manage the memory.
+    A recipe is a whole setting: rates, epochs, windows, fusion. docs/recipes.md has what each
+    costs and gives. --sentences makes steps of its epochs; without it there are 1,000 steps. A
+    large Hero wants a lower --vars.hero_learn_rate, such as 1e-5, and a small one a higher one,
+    such as 1e-4. --gpu has PyTorch manage the memory.
     """
     is_stdout = str(output_file) == "-"
     msg = Printer(no_print=is_stdout)
@@ -65,6 +70,8 @@ def init_config_cli(
             hero,
             gpu=gpu,
             optimize=optimize.value,
+            recipe=recipe,
+            sentences=sentences,
             windows=None if windows is None else parse_windows(windows),
             fusion=fusion,
         )
@@ -72,5 +79,6 @@ def init_config_cli(
         Printer().fail("Can't make such a config")
         print(locale_escape(str(error)))
         raise Exit(1) from error
-    msg.info(f"{optimize.value}, {'GPU' if gpu else 'CPU'}, Hero {config['vars']['hero']}")
+    device, chosen = "GPU" if gpu else "CPU", config["vars"]
+    msg.info(f"{optimize.value}, recipe {chosen['recipe']}, {device}, Hero {chosen['hero']}")
     save_config(config, output_file, is_stdout=is_stdout)

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ..recipes import RecipeError, read_recipe
 from .errors import GridError
 from .grid_file import AXES, CorpusSource, GridFile, Settings, read_grid_file
 from .protocols import PROTOCOLS
@@ -76,7 +77,7 @@ def read_grid(path: Path) -> Grid:
     return Grid(
         path=path,
         config=content.config,
-        runs=list(_make_runs(content)),
+        runs=list(_make_runs(path, content)),
         report=content.report.model_dump(exclude_none=True),
     )
 
@@ -105,7 +106,7 @@ def filter_runs(runs: Sequence[Run], only: Sequence[str]) -> list[Run]:
     ]
 
 
-def _make_runs(content: GridFile) -> Iterator[Run]:
+def _make_runs(path: Path, content: GridFile) -> Iterator[Run]:
     """All systems with one seed, then with the next: comparisons come early."""
     order = ("protocol", "corpus", "hero", "seed", "system")
     seen: set[tuple[Any, ...]] = set()
@@ -117,23 +118,34 @@ def _make_runs(content: GridFile) -> Iterator[Run]:
             seen.add(values)
             point = dict(zip(order, values))
             source = content.corpora[point["corpus"]]
-            yield Run(**point, **_settings(content, point), source=source)
+            yield Run(**point, **_settings(path, content, point), source=source)
 
 
-def _settings(content: GridFile, point: Settings) -> Settings:
-    """Epochs, batch and overrides of a point: general ones first, then more special ones."""
+def _settings(path: Path, content: GridFile, point: Settings) -> Settings:
+    """Epochs, batch and overrides of a point: the recipe's and general ones first, then more
+    special ones."""
     hero = content.heroes[point["hero"]]
     exceptions = [entry for entry in content.where if entry.fits(point)]
+    name = [content.recipe, *(entry.recipe for entry in exceptions if entry.recipe)][-1]
+    recipe = None if name is None else read_recipe(name)
     layers = [
         content.overrides,
         {"vars.hero": hero.name, **hero.overrides},
         content.systems[point["system"]],
         *(entry.overrides for entry in exceptions),
     ]
-    found: Settings = {"epochs": content.epochs, "batch": content.batch}
-    for entry in exceptions:
+    found: Settings = {"epochs": recipe and recipe.epochs, "batch": recipe.batch if recipe else 32}
+    for entry in (content, *exceptions):
         found |= {key: value for key in found if (value := getattr(entry, key)) is not None}
-    return {**found, "overrides": {name: v for layer in layers for name, v in layer.items()}}
+    given = {name: value for layer in layers for name, value in layer.items()}
+    if recipe is None:
+        return {**found, "overrides": given}
+    given |= {"vars.recipe": recipe.name, "training.batcher.size": found["batch"]}
+    try:
+        return {**found, "overrides": recipe.with_settings(given)}
+    except RecipeError as error:
+        place = ", ".join(map(str, point.values()))
+        raise GridError(f"{path}: {place}: {error}") from error
 
 
 def _words(names: Any) -> str:

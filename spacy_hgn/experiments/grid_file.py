@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ..recipes import recipe_names
 from .errors import GridError
 from .protocols import PROTOCOLS, ProtocolName, TrainingPart
 
@@ -78,6 +79,7 @@ class Where(Section):
     seed: Annotated[list[Seed] | None, BeforeValidator(_as_list)] = None
     protocol: Annotated[list[ProtocolName] | None, BeforeValidator(_as_list)] = None
     overrides: Settings = {}
+    recipe: str | None = None
     epochs: Number | None = None
     batch: Number | None = None
 
@@ -117,12 +119,28 @@ class GridFile(Section):
     systems: dict[Name, Settings] = Field(min_length=1)
     seeds: list[Seed] = Field(min_length=1)
     protocols: list[ProtocolName] = Field(min_length=1)
-    epochs: Number
-    batch: Number = 32
+    recipe: str | None = None
+    epochs: Number | None = None
+    batch: Number | None = None
     overrides: Settings = {}
     groups: list[Group] = [Group()]
     where: list[Where] = []
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _know_recipes(self) -> "GridFile":
+        """A recipe stands for epochs and batch; without one, epochs are wanted."""
+        chosen = [("recipe", self.recipe), *(("where", each.recipe) for each in self.where)]
+        for place, name in chosen:
+            if name is not None and name not in recipe_names():
+                raise PydanticCustomError(
+                    "names",
+                    "{place}: expected one of the recipes {known}, got {name}",
+                    {"place": place, "known": ", ".join(recipe_names()), "name": repr(name)},
+                )
+        if self.recipe is None and self.epochs is None:
+            raise PydanticCustomError("names", "epochs: expected, but not there, nor a recipe")
+        return self
 
     @model_validator(mode="after")
     def _know_names(self) -> "GridFile":
