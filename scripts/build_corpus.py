@@ -7,6 +7,7 @@ demo, wnut17 ... of project.yml are this script.
 import argparse
 import subprocess
 import sys
+from math import ceil
 from typing import Any
 
 import fetch_assets
@@ -15,6 +16,7 @@ import srsly
 from write_config import PROJECT, VARS, parse_vars
 
 from spacy_hgn.corpora.assets import list_assets
+from spacy_hgn.recipes import DEFAULT, Recipe, RecipeError, read_recipe
 
 
 def main() -> None:
@@ -44,25 +46,44 @@ def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[st
     """What is given, and for the rest what the table says; exit where that isn't enough."""
     row = table["corpora"][corpus]
     paper = row.get("paper", {})
+    recipe = find_recipe(given.get("recipe", DEFAULT))
     if given.get("hero") == "paper":
         if not paper:
             sys.exit(f"--vars.hero paper: {corpus} isn't in the paper. Name a Hero.")
         given = {**given, "hero": paper["heroes"][0]}
-    first = {**table["default"], **given}
+    hero = given.get("hero", table["default"]["hero"])
+    best = best_of_paper(paper, given) if recipe.name == "paper" else table["heroes"].get(hero, {})
     chosen = {
         "name": f"hgn_{corpus.replace('-', '_')}",
         "data": f"{row['title']} ({row['licence']})" if "licence" in row else row["title"],
         **table["default"],
         **{name: value for name, value in row.items() if name in VARS},
-        **(paper.get(first["fusion"]) or paper.get("mlp", {})),
-        **table["heroes"].get(first["hero"], {}),
+        **best,
         **given,
     }
     if "source" not in chosen:
         sys.exit(f"{corpus} needs --vars.source FOLDER: {row['wanted']}.")
-    chosen.setdefault("warmup", -(-chosen["steps"] // 10))
+    if "sentences" in row:
+        chosen.setdefault("steps", recipe.count_steps(row["sentences"]))
+    chosen.setdefault("warmup", ceil(recipe.warmup * chosen["steps"]))
     chosen.setdefault("eval_frequency", max(50, chosen["steps"] // 20))
     return chosen
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name; exit if there is none."""
+    try:
+        return read_recipe(name)
+    except RecipeError as error:
+        sys.exit(f"--vars.recipe: {error}")
+
+
+def best_of_paper(paper: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The paper's windows and rate for a corpus and a fusion; one rate for all weights."""
+    best = paper.get(given.get("fusion")) or paper.get("mlp", {})
+    rates = [given[name] for name in ("hero_learn_rate", "learn_rate") if name in given]
+    rate = next(iter(rates), best.get("learn_rate"))
+    return {**best, **({} if rate is None else {"hero_learn_rate": rate, "learn_rate": rate})}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write the config of a training: configs/hgn.cfg with what project.yml's vars choose.
+"""Write the config of a training: configs/hgn.cfg with a recipe and what project.yml's vars choose.
 
 The step ``config`` of the workflow ``build``. An option with an empty value counts as not given.
 """
@@ -10,6 +10,8 @@ from typing import Any
 
 from confection import Config
 from fetch_hero import locate
+
+from spacy_hgn.recipes import DEFAULT, RecipeError, read_recipe
 
 PROJECT = Path(__file__).parent.parent
 
@@ -23,6 +25,7 @@ def widths(text: str) -> list[int]:
 # each with its place in configs/hgn.cfg.
 STEPS = {"name": str, "version": str, "lang": str, "source": str, "data": str, "gpu": int}
 TRAINING = {
+    "recipe": (str, "vars.recipe"),
     "lang": (str, "nlp.lang"),
     "hero": (locate, "vars.hero"),
     "hero_learn_rate": (float, "vars.hero_learn_rate"),
@@ -47,7 +50,11 @@ def main() -> None:
                 f"Expected --vars.{name}, got none. The workflow build needs it; the commands "
                 "demo, wnut17 ... custom look up what they build in configs/corpora.yml."
             )
-    overrides = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
+    chosen = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
+    try:
+        overrides = read_recipe(given.get("recipe", DEFAULT)).with_settings(chosen)
+    except RecipeError as error:
+        sys.exit(f"--vars.recipe: {error}")
     config = Config().from_disk(
         PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=overrides
     )

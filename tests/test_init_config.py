@@ -88,8 +88,9 @@ def test_what_the_purposes_differ_in(write):
     efficiency, accuracy = (dict(flatten(write("--optimize", name))) for name in OPTIMIZATIONS)
     assert {key: (efficiency[key], accuracy[key]) for key in accuracy} == {
         **{key: (value, value) for key, value in accuracy.items()},
+        "vars.recipe": ("fast", "default"),
         "vars.hero": ("distilbert-base-cased", "roberta-base"),
-        "components.hgn_ner.model.windows": ([5], [5, 7, 9]),
+        "components.hgn_ner.model.windows": ([7], [5, 7, 9]),
         "components.transformer.model.get_spans.stride": (128, 96),
     }
 
@@ -98,12 +99,20 @@ def test_efficiency_is_the_default(write):
     assert write() == write("--optimize", "efficiency")
 
 
+def test_a_recipe_may_be_named_apart_from_the_purpose(write):
+    config = write("--recipe", "paper", "--sentences", "100")
+    assert config["vars"]["recipe"] == "paper"
+    assert config["vars"]["hero"] == "distilbert-base-cased"
+    assert config["training"]["max_steps"] == 20 * 4
+    assert config["components"]["hgn_ner"]["decoder"] == "argmax"
+
+
 def test_options_reach_the_config(write):
-    config = write("--lang", "de", "--hero", "h", "--windows", "[3, 5]", "--fusion", "dot")
+    config = write("--lang", "de", "--hero", "h", "--windows", "[3, 5]", "--fusion", "add")
     assert config["nlp"]["lang"] == "de"
     assert config["vars"]["hero"] == "h"
     model = config["components"]["hgn_ner"]["model"]
-    assert (model["windows"], model["fusion"]) == ([3, 5], "dot")
+    assert (model["windows"], model["fusion"]) == ([3, 5], "add")
     assert config.interpolate()["components"]["transformer"]["model"]["name"] == "h"
 
 
@@ -162,6 +171,9 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
     [
         (["--lang", "qq"], 1, "Unknown lang: expected the code of a language that spaCy has"),
         (["--fusion", "sum"], 1, "Unknown fusion: expected one of mlp, dot, concat, add"),
+        (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, paper"),
+        (["--recipe", "paper", "--fusion", "gate"], 1, "The recipe paper has the fusions mlp, dot"),
+        (["--sentences", "0"], 2, "0 is not in the range x>=1"),
         (["--windows", "2"], 1, "windows: expected a list of odd whole numbers"),
         (["--windows", "wide"], 2, "expected widths like [3,5,7], or [] for none; got 'wide'"),
         (["--optimize", "size"], 2, "'size' is not one of 'efficiency', 'accuracy'"),

@@ -53,7 +53,7 @@ def init_config_cli(
     For efficiency: the recipe "fast"; spans that don't overlap; and DistilBERT, of six layers.
     What that costs in F1 depends on the corpus: measure it.
 
-    A recipe is a whole setting: rates, epochs, windows, fusion. docs/recipes.md has what each
+    A recipe is a whole setting: rates, epochs, windows, fusion. docs/training.md has what each
     costs and gives. --sentences makes steps of its epochs; without it there are 1,000 steps. A
     large Hero wants a lower --vars.hero_learn_rate, such as 1e-5, and a small one a higher one,
     such as 1e-4. --gpu has PyTorch manage the memory.

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import spacy
 import srsly
+from spacy.tokens import Doc
 
 from spacy_hgn import __version__
 from spacy_hgn.corpora.assets import Asset, compare_checksum, list_assets
@@ -93,7 +94,7 @@ def _check_published(folder: Path, assets: Sequence[Asset]) -> None:
 
 def _digest(source: CorpusSource, parts: dict[str, Path]) -> str:
     """Of all that the Docs depend on."""
-    settings = {key: value for key, value in asdict(source).items() if key not in NOT_OF_DOCS}
+    settings = {key: value for key, value in source.settings.items() if key not in NOT_OF_DOCS}
     found = hashlib.sha256(json.dumps([__version__, settings], sort_keys=True).encode("utf8"))
     for part, path in parts.items():
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -111,9 +112,11 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
     for part, path in parts.items():
         if not docs[part]:
             raise CorpusError(path, f"expected sentences in the {part} part, got none")
+    docs["train"] = _take_evenly(docs["train"], source.train_share)
     counts = {part: count(of_part) for part, of_part in docs.items()}
     if not counts["train"].entities:
-        raise CorpusError(parts["train"], "expected entities to learn from, got none")
+        where = f" in its train_share of {source.train_share}" if source.train_share < 1 else ""
+        raise CorpusError(parts["train"], f"expected entities to learn from, got none{where}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Under another name first: what is half written is never taken for the corpus.
     with TemporaryDirectory(prefix=folder.name, dir=folder.parent) as temporary:
@@ -128,3 +131,9 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
         srsly.write_json(written / FACTS, facts)
         if not folder.exists():  # else, another process was faster
             written.rename(folder)
+
+
+def _take_evenly(docs: Sequence[Doc], share: float) -> list[Doc]:
+    """A share of Docs, one or more: always the same, as far from each other as can be."""
+    kept = max(1, round(share * len(docs)))
+    return [docs[(2 * i + 1) * len(docs) // (2 * kept)] for i in range(kept)]

@@ -31,7 +31,7 @@ class Run:
     @property
     def id(self) -> str:
         """Its point in the grid, then a digest of its settings: others are another run."""
-        settings = [self.epochs, self.batch, self.overrides, asdict(self.source)]
+        settings = [self.epochs, self.batch, self.overrides, self.source.settings]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf8")).hexdigest()
         return f"{self.name}-{digest[:8]}"
 
@@ -50,7 +50,8 @@ class Run:
     def describe(self) -> dict[str, Any]:
         """Its id and settings, as its record has them."""
         settings = {key: value for key, value in asdict(self).items() if key != "source"}
-        return {"id": self.id, **settings, "trained_on": list(self.training_parts)}
+        trained_on = {"trained_on": list(self.training_parts)}
+        return {"id": self.id, **settings, **trained_on, "train_share": self.source.train_share}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a grid file may hold; pydantic, which spaCy brings along, checks it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ def _as_value_of(key: str) -> BeforeValidator:
 Name = Annotated[str, Field(pattern=r"^[\w.+-]+$")]
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Number = Annotated[int, Field(ge=1, strict=True)]
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
 """Overrides of the config, in spaCy's dotted form; nothing is none."""
 
@@ -44,7 +46,8 @@ class CorpusSource:
     """Where a corpus is and how it's read.
 
     source: a folder with train, dev and test parts. paper_trains_on: its parts that the
-    protocol ``paper`` trains on. The rest are settings of ``read_corpus``.
+    protocol ``paper`` trains on. train_share: how much of its train part there is, as Docs that
+    are evenly spread over it; dev and test are whole. The rest are settings of ``read_corpus``.
     """
 
     source: str
@@ -55,6 +58,15 @@ class CorpusSource:
     column: int = -1
     scheme: str = "auto"
     merge: int = 1
+    train_share: Share = 1.0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What digests are of. A whole train part isn't named: digests without it are older."""
+        found = asdict(self)
+        if self.train_share == 1:
+            del found["train_share"]
+        return found
 
 
 class Section(BaseModel):
