@@ -44,7 +44,12 @@ from .scores.calibration import temper
 from .scores.posteriors import Posteriors, entity_probabilities
 from .sealed_pipe import SealedPipe
 from .tags import TagSet, check_label
-from .upstream import require_as_many, require_upstream, require_vectors
+from .upstream import (
+    require_as_many,
+    require_upstream,
+    require_vectors,
+    warn_of_unequal_losses,
+)
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -207,6 +212,8 @@ class HgnNer(SealedPipe):
             logger.warning("There is no entity in the data: %s will find none.", self.name)
         if nlp is not None:
             require_upstream(self.model, nlp)
+            if self.loss_factor == 1.0:
+                warn_of_unequal_losses(self.name, nlp)
         sample = [eg.predicted for eg in islice(get_examples(), 10)]
         if not any(len(doc) for doc in sample):
             sample = [Doc(self.vocab, words=["hello"])]

@@ -1,12 +1,18 @@
 """Whether the vectors that a component listens for are really there."""
 
+import logging
 from collections.abc import Iterable
+from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
+
+from .layers.torch_shim import TorchShim
+
+logger = logging.getLogger("spacy_hgn")
 
 
 def require_upstream(model: Model, nlp: Language) -> None:
@@ -21,6 +27,32 @@ def require_upstream(model: Model, nlp: Language) -> None:
                 f"{nlp.component_names}. Add a 'transformer' before it, or give "
                 "components.hgn_ner.model.tok2vec another architecture."
             )
+
+
+def warn_of_unequal_losses(name: str, nlp: Language) -> None:
+    """Say so where a component's loss weighs less than those of others on one Transformer.
+
+    Our own Transformer takes sums over tokens from all of them, and divides; others get our mean
+    beside the others' sums.
+    """
+    for upstream, pipe in nlp.components:
+        listeners = getattr(pipe, "listener_map", {})
+        others = sorted(set(listeners) - {name})
+        if name in listeners and others and not _divides(pipe):
+            logger.warning(
+                "On %s the loss of %s, the mean over a batch's tokens, weighs some hundred times "
+                "less than that of %s, a sum. Set components.%s.loss_factor to about the tokens in "
+                "a batch; or take spacy-hgn.TransformerModel.v1, on which they weigh alike.",
+                upstream,
+                name,
+                ", ".join(others),
+                name,
+            )
+
+
+def _divides(pipe: Any) -> bool:
+    """Whether a component's gradients are divided when a step ends."""
+    return any(isinstance(shim, TorchShim) for node in pipe.model.walk() for shim in node.shims)
 
 
 def require_vectors(model: Model, docs: Iterable[Doc]) -> None:

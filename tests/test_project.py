@@ -102,6 +102,8 @@ def test_wheel_requires_spacy_hgn_and_holds_the_card(demo, project):
     assert "## Results on test" in card
     assert "| **all (micro)** |" in card
     assert "| train | 60 |" in card
+    assert "What the windows bring is" in card
+    assert "| recipe | default |" in card
     assert "expected calibration\nerror on test is" in card
     assert any(name.endswith("/reliability.svg") for name in names)
 
@@ -153,18 +155,60 @@ def test_folder_without_parts_is_refused(project, tmp_path):
 
 
 @pytest.mark.parametrize("corpus", [*PUBLISHED, "ontonotes"])
-def test_a_corpus_is_built_with_its_best_settings_of_the_paper(choose, corpus):
+def test_the_papers_recipe_takes_its_best_settings_of_a_corpus(choose, corpus):
     table = srsly.read_yaml(ROOT / "configs" / "corpora.yml")["corpora"]
     source = {"source": "somewhere"} if corpus == "ontonotes" else {}
     for fusion in ("mlp", "dot"):
         best = table[corpus]["paper"][fusion]
-        chosen = choose(corpus, fusion=fusion, **source)
+        chosen = choose(corpus, recipe="paper", fusion=fusion, **source)
         assert chosen["windows"] == best["windows"]
-        assert chosen["hero_learn_rate"] == 1e-4  # of the small Hero
-        large = choose(corpus, fusion=fusion, hero="some/large-hero", **source)
-        assert large["hero_learn_rate"] == best["hero_learn_rate"]
-    assert choose(corpus, **source)["windows"] == table[corpus]["paper"]["mlp"]["windows"]
+        assert chosen["hero_learn_rate"] == chosen["learn_rate"] == best["learn_rate"]
+    chosen = choose(corpus, recipe="paper", **source)
+    assert chosen["windows"] == table[corpus]["paper"]["mlp"]["windows"]
+    assert chosen["steps"] == 20 * -(-table[corpus]["sentences"] // 32)
     assert choose(corpus, hero="paper", **source)["hero"] == table[corpus]["paper"]["heroes"][0]
+
+
+@pytest.mark.parametrize("recipe", ["", "default", "fast"])
+def test_other_recipes_have_settings_of_their_own(choose, recipe):
+    chosen = choose("wnut17", **({"recipe": recipe} if recipe else {}))
+    assert "windows" not in chosen
+    assert chosen["hero_learn_rate"] == 1e-4  # of the small Hero
+    assert chosen["steps"] == {"fast": 321}.get(recipe, 535)
+
+
+def test_one_rate_that_is_given_is_that_of_all_weights_under_the_papers_recipe(choose):
+    chosen = choose("wnut17", recipe="paper", learn_rate=3e-5)
+    assert chosen["hero_learn_rate"] == chosen["learn_rate"] == 3e-5
+
+
+def test_the_sentences_of_a_corpus_are_counted(choose):
+    table = srsly.read_yaml(ROOT / "configs" / "corpora.yml")["corpora"]
+    train = (ROOT / "assets" / "sample" / "train.tsv").read_text(encoding="utf8")
+    assert table["demo"]["sentences"] == len(train.strip().split("\n\n"))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--recipe=best"], "Unknown recipe: expected one of default, fast, paper, got 'best'"),
+        (["--recipe=fast", "--windows=[3,5]"], "The recipe fast has one window at most"),
+        (["--recipe=paper", "--learn_rate=1e-3"], "The recipe paper has one learning rate"),
+    ],
+)
+def test_a_recipe_that_is_not_there_or_contradicted_is_refused(project, options, expected):
+    done = run_script(project, "write_config.py", "--name=x", "--source=x", *options)
+    assert done.returncode == 1
+    assert f"--vars.recipe: {expected}" in done.stderr
+
+
+def test_the_config_says_its_recipe(project):
+    done = run_script(project, "write_config.py", "--name=as_paper", "--source=x", "--recipe=paper")
+    assert done.returncode == 0, done.stderr
+    config = load_config(project / "training" / "as_paper.cfg")
+    assert config["vars"]["recipe"] == "paper"
+    assert config["components"]["hgn_ner"]["model"]["edges"] is True
+    assert config["components"]["hgn_ner"]["decoder"] == "argmax"
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,12 @@ class Run:
     def describe(self) -> dict[str, Any]:
         """Its id and settings, as its record has them."""
         settings = {key: value for key, value in asdict(self).items() if key != "source"}
-        trained_on = {"trained_on": list(self.training_parts)}
-        return {"id": self.id, **settings, **trained_on, "train_share": self.source.train_share}
+        return {
+            "id": self.id,
+            **settings,
+            "trained_on": list(self.training_parts),
+            "train_share": self.source.train_share,
+        }
 
 
 @dataclass(frozen=True)

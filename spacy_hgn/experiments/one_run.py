@@ -9,6 +9,7 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
+from math import ceil
 from pathlib import Path
 from timeit import default_timer
 from typing import Any
@@ -80,7 +81,7 @@ def _describe(job: Job, trained: Trained) -> dict[str, Any]:
         "test": trained.test.scores if trained.test else None,
         "dev": trained.dev.scores if trained.dev else None,
         "dev_f1": trained.dev_f1,
-        "best_epoch": trained.best_epoch,
+        "best_epoch": _find_best_epoch(job, trained),
         "contribution": trained.contribution and asdict(trained.contribution),
         "clipping": trained.clipping and asdict(trained.clipping),
         "seconds": {
@@ -89,6 +90,13 @@ def _describe(job: Job, trained: Trained) -> dict[str, Any]:
         },
         "corpus_digest": job.corpus_digest,
     }
+
+
+def _find_best_epoch(job: Job, trained: Trained) -> int | None:
+    """Where a grid has dev scored less often than each epoch, epochs are counted all the same."""
+    if trained.best_epoch is None:
+        return None
+    return ceil(trained.best_epoch * job.run.epochs / len(trained.dev_f1))
 
 
 def _describe_origin(job: Job) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """A grid's results as a page of Markdown, beside the published ones."""
 
 from collections.abc import Iterable, Sequence
-from statistics import mean
 
+from .details import write_details, write_types, write_warnings
 from .figures import find_figure
 from .published import PUBLISHED
-from .results import Cell, Difference, Results, scores, spread
+from .results import Cell, Difference, Results
 from .side_by_side import find_page
-
-SIGNIFICANT = 0.05
+from .tables import SIGNIFICANT, write_mean, write_star, write_table
 
 DESCRIPTIONS = {
     "paper": "Trained on train and dev (a corpus may say otherwise) for a fixed number of epochs; "
@@ -24,7 +23,15 @@ deviation over seeds. The difference is from `{baseline}` with the same seeds. *
 randomisation over sentences, two-sided and not corrected for the number of comparisons: how often
 a difference comes out as large when the two systems' entities of each sentence are swapped at
 random. It speaks of other sentences, not of other seeds; the standard deviation speaks of those.
-\\* is *p* < {significant}. Published values are the paper's, by the protocol `paper`."""
+\\* is *p* < {significant}. Published values are the paper's, by the protocol `paper`.
+
+What else the tables have of a run is a mean over seeds. "windows say" is how much the windows bring
+to the vector that the classifier reads: its length over that of the whole vector, the mean over
+dev's tokens, after the last epoch. "silenced" is what F1 on dev loses then if the windows bring
+nothing but zeros, which the classifier wasn't trained for: +2 is two points lost. "clipped" is the
+share of the last training steps, a thousand at most, whose gradients were longer than `grad_clip`
+and were cut to it. "minutes" are those of training and evaluation. Columns that no run has anything
+for are left out."""
 
 
 def write_report(results: Results) -> str:
@@ -43,8 +50,8 @@ def write_report(results: Results) -> str:
         parts += [f"## Protocol `{protocol}`", DESCRIPTIONS[protocol], _overview(results, protocol)]
         for corpus in results.names("corpus", protocol=protocol):
             cells = results.choose(protocol=protocol, corpus=corpus)
-            parts += [f"### {corpus}", _details(results, cells), *_link(results, cells)]
-            parts += ["F1 by type (in brackets: how many are annotated):", _types(cells)]
+            parts += [f"### {corpus}", write_details(results, cells), *write_warnings(cells)]
+            parts += [*_link(results, cells), write_types(cells)]
     return "\n\n".join([*parts, "## Made with", _origin(results)]) + "\n"
 
 
@@ -59,14 +66,14 @@ def _overview(results: Results, protocol: str) -> str:
                 for corpus in corpora
             ]
             rows.append([hero, system, *(_brief(results, found) for found in cells)])
-    return _table(["Hero", "system", *corpora], [*rows, *_published(results, protocol)])
+    return write_table(["Hero", "system", *corpora], [*rows, *_published(results, protocol)])
 
 
 def _brief(results: Results, found: Sequence[Cell]) -> str:
     if not found:
         return ""
     difference = results.differences.get(found[0].point)
-    return _mean(found[0].f1) + (f" ({_signed(difference)})" if difference else "")
+    return write_mean(found[0].f1) + (f" ({_signed(difference)})" if difference else "")
 
 
 def _published(results: Results, protocol: str) -> list[list[str]]:
@@ -91,53 +98,6 @@ def _published_value(of_corpus: dict[str, float], system: str) -> str:
         return ""
     value, base = of_corpus[system], of_corpus["base"]
     return f"{value:.2f}" if system == "base" else f"{value:.2f} ({value - base:+.2f})"
-
-
-def _details(results: Results, cells: Sequence[Cell]) -> str:
-    header = ["Hero", "system", "seeds", "P", "R", "F1", "difference", "*p*", "F1 on dev"]
-    rows = []
-    for cell in cells:
-        difference = results.differences.get(cell.point)
-        dev = [max(record["dev_f1"]) for record in cell.records if record["dev_f1"]]
-        rows.append(
-            [
-                cell.hero,
-                cell.system,
-                str(len(cell.records)),
-                _mean(cell.values(lambda found: found["p"])),
-                _mean(cell.values(lambda found: found["r"])),
-                f"**{_mean(cell.f1)}**",
-                f"{difference.mean:+.2f}" if difference else "",
-                _p(difference) if difference else "",
-                _mean(dev) if dev else "",
-            ]
-        )
-    if not any(record["dev_f1"] for cell in cells for record in cell.records):
-        header, rows = header[:-1], [row[:-1] for row in rows]
-    return _table([*header, "minutes"], [[*r, _minutes(c)] for r, c in zip(rows, cells)])
-
-
-def _types(cells: Sequence[Cell]) -> str:
-    """The mean F1 of each type, and how many entities of it there are."""
-    types = [scores(record)["types"] for record in cells[0].records]
-    annotated = {
-        label: counts["right"] + counts["missed"]
-        for of_seed in types
-        for label, counts in of_seed.items()
-    }
-    annotated = dict(sorted(annotated.items(), key=lambda item: -item[1]))
-    rows = [
-        [f"{cell.hero} {cell.system}", *(_type_f1(cell, label) for label in annotated)]
-        for cell in cells
-    ]
-    header = [f"{label} ({number:,})" for label, number in annotated.items()]
-    return _table(["system", *header], rows, texts=1)
-
-
-def _type_f1(cell: Cell, label: str) -> str:
-    types = [scores(record)["types"] for record in cell.records]
-    values = [of_seed[label]["f"] for of_seed in types if label in of_seed]
-    return f"{mean(values):.1f}" if values else ""
 
 
 def _link(results: Results, cells: Sequence[Cell]) -> list[str]:
@@ -181,30 +141,5 @@ def _count(lines: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _minutes(cell: Cell) -> str:
-    return f"{mean(sum(r['seconds'].values()) for r in cell.records) / 60:.1f}"
-
-
-def _mean(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    deviation = spread(values)
-    return f"{mean(values):.2f}" + (f" ± {deviation:.2f}" if deviation is not None else "")
-
-
 def _signed(difference: Difference) -> str:
-    return f"{difference.mean:+.2f}{'*' if difference.p < SIGNIFICANT else ''}"
-
-
-def _p(difference: Difference) -> str:
-    return f"{difference.p:.4f}{'*' if difference.p < SIGNIFICANT else ''}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 2) -> str:
-    """texts: how many columns, from the left, are no numbers."""
-    lines = [header, ["---"] * texts + ["---:"] * (len(header) - texts), *rows]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|")
+    return f"{difference.mean:+.2f}{write_star(difference.p)}"

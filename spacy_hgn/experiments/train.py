@@ -42,8 +42,9 @@ class Evaluation:
 @dataclass
 class Trained:
     """What came out. dev: of the epoch with the best F1 on it, None where the protocol doesn't
-    look. best_epoch: counted from 1. contribution: of the Gang, in the last epoch on dev, None
-    without windows or dev. clipping: of the last steps, the thousand that are remembered."""
+    look. best_epoch: counted from 1, as if each ended with an evaluation. contribution: of the
+    Gang, in the last epoch on dev, None without windows or dev. clipping: of the last steps, the
+    thousand that are remembered."""
 
     test: Evaluation | None
     dev: Evaluation | None

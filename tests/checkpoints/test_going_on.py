@@ -84,7 +84,7 @@ def assert_same_weights(nlp: Language, other: Language) -> None:
 
 def test_changes_nothing_for_a_run_that_is_not_killed(folder, small_config):
     plain = small_config.copy()
-    plain["training"]["logger"] = {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}
+    plain["training"]["logger"] = {"@loggers": "spacy-hgn.ConsoleLogger.v1"}
     expected, expected_table = train(plain)
     nlp, printed = train(small_config)
     assert table(printed) == table(expected_table)

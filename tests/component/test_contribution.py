@@ -9,6 +9,7 @@ from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
+import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 from spacy_hgn.contribution import Contribution, measure_contribution
 from spacy_hgn.layers.flat import shim_of
 

@@ -228,3 +228,25 @@ def test_analyze_pipes(tiny_nlp):
         "token.ent_type",
     ]
     assert "ents_f" in analysis["summary"]["hgn_ner"]["scores"]
+
+
+@pytest.mark.parametrize(("factor", "warnings"), [(1.0, 1), (400.0, 0)])
+def test_a_mean_beside_sums_on_a_tok2vec_of_spacys_is_a_warning(factor, warnings, caplog):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": CNN})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": listener}})
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener}, "loss_factor": factor})
+    examples = tagged_examples(nlp)
+    nlp.initialize(lambda: examples)
+    found = [record.getMessage() for record in caplog.records if "loss_factor" in record.msg]
+    assert len(found) == warnings
+    assert all("On tok2vec the loss of hgn_ner" in each and "tagger" in each for each in found)
+
+
+def test_there_is_no_such_warning_on_our_transformer_or_alone(tiny_bert, caplog):
+    nlp = make_hero_nlp(tiny_bert)
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
+    examples = tagged_examples(nlp)
+    nlp.initialize(lambda: examples)
+    assert not caplog.records

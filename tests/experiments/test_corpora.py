@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import spacy
 import srsly
+from spacy.tokens import DocBin
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.experiments.corpora import convert_corpus
@@ -33,6 +35,38 @@ def test_cache_is_used_until_a_file_or_a_setting_changes(project):
     changed = convert_corpus("tiny", TINY, CACHE)
     assert changed.digest != first.digest
     assert changed.sentences["dev"] == PART_SIZES["dev"] + 1
+
+
+def read_texts(corpus, part):
+    docs = DocBin().from_disk(corpus.path(part)).get_docs(spacy.blank("en").vocab)
+    return [doc.text.strip() for doc in docs]
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.25, 10), (0.001, 1), (0.99, 40), (1.0, 40)])
+def test_a_share_of_the_training_part_is_evenly_spread(project, share, kept):
+    words = [f"Word{i}" for i in range(PART_SIZES["train"])]
+    Path("assets/tiny/train.tsv").write_text("".join(f"{word}\tB-X\n\n" for word in words))
+    whole = convert_corpus("tiny", TINY, CACHE)
+    corpus = convert_corpus("tiny", CorpusSource("tiny", train_share=share), CACHE)
+    assert corpus.sentences == {**PART_SIZES, "train": kept}
+    step = len(words) / kept
+    assert read_texts(corpus, "train") == [words[int((i + 0.5) * step)] for i in range(kept)]
+    for part in ("dev", "test"):
+        assert read_texts(corpus, part) == read_texts(whole, part)
+
+
+def test_another_share_is_another_corpus(project):
+    shares = [1.0, 0.5, 0.25]
+    corpora = [convert_corpus("tiny", CorpusSource("tiny", train_share=s), CACHE) for s in shares]
+    assert len({corpus.folder for corpus in corpora}) == 3
+    assert corpora[0] == convert_corpus("tiny", TINY, CACHE)
+
+
+def test_share_without_entities_is_refused(project):
+    Path("assets/tiny/train.tsv").write_text("One\tB-X\n\nTwo\tO\n\nThree\tO\n")
+    convert_corpus("tiny", TINY, CACHE)
+    with pytest.raises(CorpusError, match=r"train\.tsv: .* got none in its train_share of 0\.4"):
+        convert_corpus("tiny", CorpusSource("tiny", train_share=0.4), CACHE)
 
 
 def test_assets_variable_comes_first(project, tmp_path, monkeypatch):

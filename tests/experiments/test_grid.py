@@ -85,6 +85,27 @@ def test_another_setting_is_another_run(project, content):
     assert before & after == {name for name in before if "base" in name}
 
 
+def test_another_train_share_is_another_run(project, content):
+    def runs_of(source):
+        return read_grid(write_grid({**content, "corpora": {"tiny": source}})).runs
+
+    whole, named, half = (
+        runs_of(source)
+        for source in (
+            "tiny",
+            {"source": "tiny", "train_share": 1},
+            {"source": "tiny", "train_share": 0.5},
+        )
+    )
+    assert [run.id for run in whole] == [run.id for run in named]
+    assert not {run.id for run in whole} & {run.id for run in half}
+    assert {run.describe()["train_share"] for run in half} == {0.5}
+
+
+def test_ids_are_those_of_results_that_are_older_than_train_share(project, content):
+    assert read_grid(write_grid(content)).runs[0].id == "tiny-bert-base-clean-0-20135a6c"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -104,6 +125,10 @@ def test_another_setting_is_another_run(project, content):
         ({"where": [{"seed": 2}]}, "where: expected some of the grid's seeds, got 2"),
         ({"corpora": {"tiny": {"folder": "x"}}}, "corpora.tiny.folder: there is no such setting"),
         ({"corpora": {"tiny": {"source": "x", "paper_trains_on": ["test"]}}}, "got 'test'"),
+        ({"corpora": {"tiny": {"source": "x", "train_share": 0}}}, "greater than 0, got 0"),
+        ({"corpora": {"tiny": {"source": "x", "train_share": 5}}}, "tiny.train_share: .*, got 5"),
+        ({"corpora": {"tiny": {"source": "x", "train_share": "5%"}}}, "valid number, got '5%'"),
+        ({"corpora": {"tiny": {"source": "x", "train_share": float("nan")}}}, "got nan"),
         ({"report": {"compare": ["base", "x"]}}, "report: expected some of .* systems, got x"),
         ({"report": {"baseline": "x"}}, "report: expected some of the grid's systems, got x"),
     ],
@@ -161,7 +186,8 @@ def test_override_of_a_variable_that_is_not_there_is_refused(project, content):
 def test_grids_of_the_project_are_sound(path):
     grid = read_grid(path)
     for run in grid.runs:
-        assert flatten(build_config(run, ROOT / grid.config, sentences=100))
+        if run.seed == grid.runs[0].seed:
+            assert flatten(build_config(run, ROOT / grid.config, sentences=100))
     by_system = {}
     for run in grid.runs:
         by_system.setdefault(run.system, set()).add((run.corpus, run.hero, run.seed, run.protocol))
@@ -174,3 +200,12 @@ def test_base_is_trained_as_long_as_the_others(path):
     for run in read_grid(path).runs:
         epochs.setdefault((run.corpus, run.hero, run.protocol), set()).add((run.epochs, run.batch))
     assert all(len(of_all_systems) == 1 for of_all_systems in epochs.values())
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.name)
+def test_windows_and_fusion_are_named(path):
+    """Other defaults of the config make no other runs."""
+    for run in read_grid(path).runs:
+        assert {f"components.hgn_ner.model.{key}" for key in ("windows", "fusion")} <= set(
+            run.overrides
+        )

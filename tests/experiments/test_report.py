@@ -7,6 +7,7 @@ from statistics import mean, stdev
 
 import pytest
 import spacy
+import srsly
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
@@ -68,6 +69,12 @@ def add_result(store, run):
     store.add(record, predicted, gold)
 
 
+def add_to_records(store, of_system):
+    """Give the records what systems have of a run, as those have it that are done now."""
+    records = [{**record, **of_system[record["system"]]} for record in store.read().values()]
+    srsly.write_jsonl(store.runs, records)
+
+
 def report(grid):
     result = CliRunner().invoke(app, ["hgn", "experiment", "report", str(grid.path)])
     assert result.exit_code == 0, result.output
@@ -95,6 +102,38 @@ def test_means_spreads_and_differences_are_those_of_the_runs(grid, store):
     assert float(details[7].rstrip("*")) < 0.05
     assert details[8:] == ["21.00 ± 1.00", "2.0"]
     assert row(text, "bert", "dot", "3")[6:8] == ["+0.00", "1.0000"]
+
+
+def test_what_the_windows_say_and_what_was_clipped_is_told(grid, store):
+    heard = {"share": 0.25, "f1": 50.0, "silenced": 37.5}
+    unheard = {"share": 0.004, "f1": 50.0, "silenced": 50.25}
+    add_to_records(
+        store,
+        {
+            "base": {"contribution": None, "clipping": None},
+            "mlp": {"contribution": heard, "clipping": {"steps": 9, "median": 1, "share": 0.5}},
+            "dot": {"contribution": unheard, "clipping": {"steps": 9, "median": 2, "share": 1.0}},
+        },
+    )
+    text, _ = report(grid)
+    header = row(text, "Hero", "system", "seeds")
+    assert header[8:] == ["F1 on dev", "windows say", "silenced", "clipped", "minutes"]
+    assert row(text, "bert", "base", "3")[9:] == ["", "", "", "2.0"]
+    assert row(text, "bert", "mlp", "3")[9:] == ["25.0%", "+12.50", "50.0%", "2.0"]
+    assert row(text, "bert", "dot", "3")[9:] == ["0.4%", "-0.25", "100.0%", "2.0"]
+    (warning,) = re.findall(r"\*\*Warning, .*", text)
+    assert warning.startswith("**Warning, bert dot:** The windows say nothing: they bring 0.40%")
+    assert "Train with the fusion dot or add" in warning
+
+
+def test_means_are_over_the_seeds_that_have_it(grid, store):
+    records = list(store.read().values())
+    records[1]["contribution"] = {"share": 0.5, "f1": 3.0, "silenced": 1.0}
+    srsly.write_jsonl(store.runs, records)
+    text, _ = report(grid)
+    assert records[1]["system"] == "mlp"
+    assert row(text, "bert", "mlp", "3")[9:] == ["50.0%", "+2.00", "2.0"]
+    assert row(text, "bert", "base", "3")[9:] == ["", "", "2.0"]
 
 
 def test_published_values_stand_beside(grid, store):

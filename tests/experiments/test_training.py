@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
 from spacy_hgn.experiments import train as training
 from spacy_hgn.experiments.grid import read_grid
+from spacy_hgn.experiments.job import RESULT
+from spacy_hgn.experiments.one_run import do_job
 from spacy_hgn.experiments.protocols import PROTOCOLS
 from spacy_hgn.experiments.settings import build_config
 
@@ -77,6 +80,17 @@ def test_clean_tests_the_best_epoch(do, dev_f1, best):
     assert [tested == weights for _, weights in evaluations[:EPOCHS]] == [
         epoch == best for epoch in range(1, EPOCHS + 1)
     ]
+
+
+def test_epochs_are_counted_where_dev_is_scored_less_often(project, content, monkeypatch):
+    content.update(epochs=4, overrides={"training.eval_frequency": 10})
+    grid = read_grid(write_grid(content))
+    _watch(monkeypatch, [], [30, 20])
+    do_job(make_job(grid.runs[0], grid), project, lambda step, dev_f1: None)
+    record = srsly.read_json(project / RESULT)
+    assert record["steps"] == 20
+    assert record["dev_f1"] == [30, 20]
+    assert record["best_epoch"] == 2
 
 
 def test_paper_trains_on_dev_too_and_looks_at_test_alone(do):
