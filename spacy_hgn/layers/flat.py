@@ -14,7 +14,7 @@ from .blocks import Block, block_size, cut_blocks
 from .edges import require_transformer
 from .hero_gang_shim import HeroGangShim
 from .runs import to_device
-from .token_vectors import Tok2Vec, learn_vectors, read_vectors, width_of
+from .token_vectors import Tok2Vec, learn_vectors, read_vectors, sends_means, width_of
 from .torch_shim import divide_gradients, tokens_of
 
 Flat = Model[list[Doc], Ragged]
@@ -79,19 +79,26 @@ def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
 def finish_update(model: Flat, optimizer: Any) -> None:
     """Update all weights by the mean over the step's tokens, where these were counted.
 
-    Modules that count divide by themselves. Where no token had anything to teach, arrays stay.
+    Modules that count divide by themselves. Where no token had anything to teach, nothing moves.
     """
     tokens = shim_of(model).step_size.tokens
+    if tokens == 0:
+        for shim in (shim for node in model.walk() for shim in node.shims):
+            shim.finish_update(optimizer)
+        return
+    if tokens and not shim_of(model).sends_means:
+        _divide_arrays(model, tokens)
+    model.finish_update(optimizer)
+
+
+def _divide_arrays(model: Flat, tokens: int) -> None:
+    """Make means of the sums in what is inside of the component and doesn't count."""
     for node in model.walk():
-        for name in node.grad_names if tokens else ():
+        for name in node.grad_names:
             node.set_grad(name, node.get_grad(name) / tokens)
         for shim in node.shims:
-            if tokens and tokens_of(shim) is None:
+            if tokens_of(shim) is None:
                 divide_gradients(shim, tokens)
-            if tokens == 0:
-                shim.finish_update(optimizer)
-    if tokens != 0:
-        model.finish_update(optimizer)
 
 
 def shim_of(model: Flat) -> HeroGangShim:
@@ -128,6 +135,7 @@ def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]
     z, vectors, backprop_vectors = learn_vectors(
         model.layers[0], docs, shim.device, shim.reads_edges, shim.id
     )
+    shim.sends_means = sends_means(model.layers[0], vectors)
     lengths = vectors.lengths
     if not sum(lengths):
         return _to_ragged(z.new_empty(0, model.get_dim("nO")), lengths), lambda d_output: docs

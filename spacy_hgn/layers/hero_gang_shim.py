@@ -23,6 +23,8 @@ class HeroGangShim(TorchShim):
         compute in, "float32", "bfloat16" or "auto"."""
         super().__init__(None, config=dict(settings))
         self.is_tagger = is_tagger
+        self.sends_means = False
+        """Whether what is behind the module gets means over a batch's tokens, and not sums."""
         self.precision = check_precision(precision)
         self.has_precision = bool(settings["windows"])  # the classifier computes in float32
 

@@ -89,11 +89,17 @@ def learn_vectors(
         if tokens is not None:
             for step_size in vectors.step_sizes:
                 step_size.add(teacher, tokens)
-            if not vectors.step_sizes and _listens(tok2vec):
+            if sends_means(tok2vec, vectors):
                 d_z = d_z / max(tokens, 1)
         return backprop(to_tok2vec(d_z))
 
     return z, vectors, backprop_sum
+
+
+def sends_means(tok2vec: Tok2Vec, vectors: TokenVectors) -> bool:
+    """Whether the way back takes means: to a component that doesn't divide by itself."""
+    is_outside = any(isinstance(node, LISTENERS) for node in tok2vec.walk())
+    return is_outside and not vectors.step_sizes
 
 
 def width_of(tok2vec: Tok2Vec, docs: list[Doc] | None) -> int:
@@ -157,11 +163,6 @@ def _read(
         return backprop_hero(backprop_arrays(d_arrays))
 
     return ArrayVectors(arrays, device), backprop_both if learns else None
-
-
-def _listens(tok2vec: Tok2Vec) -> bool:
-    """Whether some of it belongs to another component."""
-    return any(isinstance(node, LISTENERS) for node in tok2vec.walk())
 
 
 def _has_weights(layer: Model) -> bool:
