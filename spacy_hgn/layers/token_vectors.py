@@ -152,8 +152,11 @@ def _read(
         return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
-    learns = backprop_hero not in DEAD_ENDS or _has_weights(to_arrays)
+    is_trained = backprop_hero not in DEAD_ENDS
+    learns = is_trained or _has_weights(to_arrays)
     if (rows := find_rows(datas, to_arrays, edges)) is not None:
+        if not is_trained:  # nobody ends a step of that Hero
+            rows.step_sizes = []
         return rows, backprop_hero if learns else None
     if edges:
         require_no_pieces(datas)

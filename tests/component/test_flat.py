@@ -161,9 +161,14 @@ def test_a_pooling_with_weights_learns_over_a_frozen_hero(tiny_bert):
     examples = make_examples(nlp)
     for example in examples:
         hero(example.predicted)
-    ner.update(examples)
+    loss = ner.update(examples)["hgn_ner"]
     (linear,) = [node for node in ner.model.walk() if node.name == "linear"]
     assert linear.get_grad("W").any()
+    once = step_gradients(nlp)
+    assert ner.update(4 * examples)["hgn_ner"] == pytest.approx(loss, rel=1e-4)
+    often = step_gradients(nlp)  # the mean, not divided twice and not by earlier steps' tokens
+    assert_same(list(often.values()), list(once.values()))
+    assert hero.model.shim.step_size.tokens is None
 
 
 def test_docs_that_were_retokenized_are_refused_in_training(listening_nlp):
