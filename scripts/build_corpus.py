@@ -13,7 +13,7 @@ from typing import Any
 import fetch_assets
 import fetch_hero
 import srsly
-from write_config import PROJECT, VARS, parse_vars
+from write_config import PROJECT, VARS, make_overrides, parse_vars
 
 from spacy_hgn.corpora.assets import list_assets
 from spacy_hgn.recipes import DEFAULT, Recipe, RecipeError, read_recipe
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("corpus", choices=list(table["corpora"]))
     given = parse_vars(parser)
     chosen = choose(table, given.pop("corpus"), given)
+    make_overrides(chosen)  # before anything is fetched
     for name in fetch_hero.HEROES:
         if chosen["hero"] == fetch_hero.locate(name):
             fetch_hero.fetch(name)

@@ -50,17 +50,22 @@ def main() -> None:
                 f"Expected --vars.{name}, got none. The workflow build needs it; the commands "
                 "demo, wnut17 ... custom look up what they build in configs/corpora.yml."
             )
-    chosen = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
-    try:
-        overrides = read_recipe(given.get("recipe", DEFAULT)).with_settings(chosen)
-    except RecipeError as error:
-        sys.exit(f"--vars.recipe: {error}")
     config = Config().from_disk(
-        PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=overrides
+        PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=make_overrides(given)
     )
     path = PROJECT / "training" / f"{given['name']}.cfg"
     path.parent.mkdir(exist_ok=True)
     config.to_disk(path)
+
+
+def make_overrides(given: dict[str, Any]) -> dict[str, Any]:
+    """What the recipe, and vars in the place of some of its settings, change in configs/hgn.cfg;
+    exit where they contradict each other."""
+    chosen = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
+    try:
+        return read_recipe(given.get("recipe", DEFAULT)).with_settings(chosen)
+    except RecipeError as error:
+        sys.exit(f"--vars.recipe: {error}")
 
 
 def parse_vars(parser: argparse.ArgumentParser) -> dict[str, Any]:

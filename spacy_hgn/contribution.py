@@ -44,10 +44,15 @@ def measure_contribution(
 ) -> Contribution | None:
     """What the Gang of a component contributes; None where it has no windows.
 
-    evaluate: predicts with nlp and returns the F1.
+    evaluate: predicts with nlp and returns the F1. Raises ValueError for another component than
+    ours, and where nothing is predicted.
     """
-    component = nlp.get_pipe(name)
-    assert isinstance(component, HgnNer)
+    component = nlp.get_pipe(name) if name in nlp.pipe_names else None
+    if not isinstance(component, HgnNer):
+        raise ValueError(
+            f"Expected the name of a component hgn_ner, got {name!r}; there are "
+            f"{', '.join(nlp.pipe_names)}."
+        )
     module = shim_of(component.model.get_ref("flat"))._model
     if not hasattr(module, "gang"):
         return None
@@ -59,5 +64,7 @@ def _measure(module: HeroGang, evaluate: Callable[[], float]) -> Contribution:
         f1 = evaluate()
     with module.silencing():
         silenced = evaluate()
-    share = torch.cat(heard).mean().item() if heard else 0.0
+    if not heard:
+        raise ValueError("Expected texts with tokens to measure on, got none.")
+    share = torch.cat(heard).mean().item()
     return Contribution(share, f1, silenced)

@@ -34,6 +34,7 @@ from .layers.flat import SumGradient, finish_update, shim_of
 from .layers.lists import ends_of, split
 from .layers.older_layout import in_present_layout
 from .layers.tag_scores import is_initialized, resize_tags
+from .layers.token_vectors import Sent
 from .learning.gold import batch_tags
 from .learning.loss import Loss, batch_loss
 from .learning.rehearsal import as_optimizer, rehearse
@@ -45,9 +46,11 @@ from .scores.posteriors import Posteriors, entity_probabilities
 from .sealed_pipe import SealedPipe
 from .tags import TagSet, check_label
 from .upstream import (
+    belong_to,
     require_as_many,
     require_upstream,
     require_vectors,
+    shares_upstream,
     warn_of_unequal_losses,
 )
 
@@ -74,7 +77,7 @@ def make_hgn_ner(
 ) -> "HgnNer":
     """Create the component; the arguments are those of ``HgnNer``."""
     let_optimizer_refer(nlp)
-    return HgnNer(
+    component = HgnNer(
         nlp.vocab,
         model,
         name,
@@ -86,6 +89,8 @@ def make_hgn_ner(
         loss_factor=loss_factor,
         scorer=scorer,
     )
+    belong_to(component, nlp)
+    return component
 
 
 class HgnNer(SealedPipe):
@@ -121,8 +126,8 @@ class HgnNer(SealedPipe):
         "argmax" as in the paper. threshold: drop entities that are less probable.
         scores: whether to write ``doc.spans``, and so ``ent._.score``. incorrect_spans_key:
         where ``doc.spans`` of the training data holds spans that are known not to be entities.
-        loss_factor: how much the loss weighs beside those of other components on the same
-        Transformer. scorer: the scoring method.
+        loss_factor: how much the loss weighs on a Transformer or tok2vec beside those of other
+        components. scorer: the scoring method.
 
         Raises ValueError for an unknown tag_scheme or decoder, an impossible threshold, or a
         loss_factor that isn't above 0.
@@ -307,7 +312,9 @@ class HgnNer(SealedPipe):
             require_as_many(doc, vectors)
         loss = self._learn(examples, xp2torch(found.dataXd, device=self._device))
         losses[self.name] += self._step_loss.add(self._as_number(loss.total), loss.tokens)
-        backprop(SumGradient(loss.gradient, found.lengths, loss.tokens))
+        is_shared = shares_upstream(self, self.name)
+        sent = Sent(sum(map(len, docs)) if is_shared else loss.tokens, self.loss_factor)
+        backprop(SumGradient(loss.gradient, found.lengths, loss.tokens, sent))
         if sgd:
             self.finish_update(sgd)
         return losses
@@ -408,17 +415,17 @@ class HgnNer(SealedPipe):
         return shim_of(self._flat).device
 
     def _learn(self, examples: list[Example], probabilities: Tensor) -> Loss:
-        """The loss, as from ``batch_loss``, times its factor; notes what can't be learnt."""
+        """The loss, as from ``batch_loss``; notes what can't be learnt."""
         key = self.incorrect_spans_key
         tags, doubtful = batch_tags(examples, self.tag_set)
         self._unlearnable.add(doubtful if key is None else examples, self.labels, key, self.name)
-        total, gradient, tokens = batch_loss(probabilities, tags, examples, self.tag_set, key)
-        return Loss(self.loss_factor * total, self.loss_factor * gradient, tokens)
+        return batch_loss(probabilities, tags, examples, self.tag_set, key)
 
     def _open_losses(self, losses: dict[str, float] | None) -> dict[str, float]:
         """The dict that takes the loss of a batch, the first of its step or a further one."""
         losses = {} if losses is None else losses
-        if self.name not in losses or shim_of(self._flat).step_size.tokens is None:
+        step_size = shim_of(self._flat).step_size
+        if self.name not in losses or step_size.tokens is None:
             self._step_loss.begin()
         losses.setdefault(self.name, 0.0)
         return losses

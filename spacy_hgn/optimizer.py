@@ -80,12 +80,13 @@ class AdamW(Optimizer):
         require_together(self.over_ranks)
         parameters: list[nn.Parameter] = []
         gradients: list[tuple[list[Tensor], int]] = []
+        is_whole = all(p in self._known for _, module, _ in modules for p in module.parameters())
         for part, module, tokens in modules:
             of_module = list(module.parameters())
             self._add(part, of_module)
             parameters += of_module
             gradients.append(([p.grad for p in of_module if p.grad is not None], tokens or 1))
-        self._scale(gradients)
+        self._scale(gradients, is_whole)
         if self._torch is not None:
             for group in self._torch.param_groups:
                 group["lr"] = self._rate_of(group["part"])
@@ -93,17 +94,19 @@ class AdamW(Optimizer):
         for parameter in parameters:
             parameter.grad = None
 
-    def _scale(self, gradients: Sequence[tuple[list[Tensor], int]]) -> None:
+    def _scale(self, gradients: Sequence[tuple[list[Tensor], int]], is_whole: bool) -> None:
         """Divide each module's gradients by its number, and clip all by their norm.
 
-        In one pass: gradients of a Hero are large.
+        In one pass: gradients of a Hero are large. is_whole: whether the norm is worth telling;
+        the first step of a training comes module by module.
         """
         gradients = [each for each in gradients if each[0]]
         if not gradients:
             return
         norms = [nn.utils.get_total_norm(of_module) / n for of_module, n in gradients]
         norm = torch.linalg.vector_norm(torch.stack(norms))
-        self.norms.add(norm, self.grad_clip)
+        if is_whole:
+            self.norms.add(norm, self.grad_clip)
         factor = (
             (self.grad_clip / (norm + TINY)).clamp(max=1.0) if self.grad_clip else norm.new_ones(())
         )

@@ -6,7 +6,7 @@ from confection import Config
 from spacy.cli.init_config import RECOMMENDATIONS
 from spacy.util import get_lang_class, load_model_from_config
 
-from .recipes import DEFAULT, Recipe, read_recipe
+from .recipes import DEFAULT, Recipe, RecipeError, read_recipe
 
 TEMPLATE = """
 [vars]
@@ -149,7 +149,12 @@ def make_training_config(
     }
     given = {name: value for name, value in given.items() if value is not None}
     counted = {} if sentences is None else _count_steps(chosen, sentences)
-    settings = chosen.with_settings(given) if recipe else {**chosen.settings, **given}
+    try:
+        settings = chosen.with_settings(given)
+    except RecipeError:
+        if recipe is not None:
+            raise
+        settings = {**chosen.settings, **given, "vars.recipe": None}  # it is none by that name
     overrides = {**OPTIMIZATIONS[optimize], **counted, **settings}
     config = Config().from_str(TEMPLATE, interpolate=False, overrides=overrides)
     filled = load_model_from_config(config, auto_fill=True).config

@@ -1,8 +1,9 @@
 """Whether the vectors that a component listens for are really there."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from spacy.language import Language
 from spacy.pipeline.tok2vec import Tok2VecListener
@@ -10,9 +11,11 @@ from spacy.tokens import Doc
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
-from .layers.torch_shim import TorchShim
+from .layers.hero_shim import HeroShim
 
 logger = logging.getLogger("spacy_hgn")
+
+_pipelines: WeakKeyDictionary[Any, ref[Language]] = WeakKeyDictionary()
 
 
 def require_upstream(model: Model, nlp: Language) -> None:
@@ -29,30 +32,51 @@ def require_upstream(model: Model, nlp: Language) -> None:
             )
 
 
+def belong_to(component: Any, nlp: Language) -> None:
+    """Remember a component's pipeline. Not in the component, which is pickled."""
+    _pipelines[component] = ref(nlp)
+
+
+def shares_upstream(component: Any, name: str) -> bool:
+    """Whether others listen to what a component listens to, as far as its pipeline is known.
+
+    name: the component's.
+    """
+    nlp = _pipelines.get(component, lambda: None)()
+    return nlp is not None and any(others for _, _, others in _shared(name, nlp))
+
+
 def warn_of_unequal_losses(name: str, nlp: Language) -> None:
     """Say so where a component's loss weighs less than those of others on one Transformer.
 
     Our own Transformer takes sums over tokens from all of them, and divides; others get our mean
     beside the others' sums.
     """
-    for upstream, pipe in nlp.components:
-        listeners = getattr(pipe, "listener_map", {})
-        others = sorted(set(listeners) - {name})
-        if name in listeners and others and not _divides(pipe):
+    for upstream, pipe, others in _shared(name, nlp):
+        sums = [each for each in others if not getattr(nlp.get_pipe(each), "loss_is_mean", False)]
+        if sums and not _divides(pipe):
             logger.warning(
                 "On %s the loss of %s, the mean over a batch's tokens, weighs some hundred times "
                 "less than that of %s, a sum. Set components.%s.loss_factor to about the tokens in "
                 "a batch; or take spacy-hgn.TransformerModel.v1, on which they weigh alike.",
                 upstream,
                 name,
-                ", ".join(others),
+                ", ".join(sums),
                 name,
             )
 
 
+def _shared(name: str, nlp: Language) -> Iterator[tuple[str, Any, list[str]]]:
+    """The components that one listens to, with the names of those that listen there too."""
+    for upstream, pipe in nlp.components:
+        listeners = getattr(pipe, "listener_map", {})
+        if name in listeners:
+            yield upstream, pipe, sorted(set(listeners) & set(nlp.pipe_names) - {name})
+
+
 def _divides(pipe: Any) -> bool:
-    """Whether a component's gradients are divided when a step ends."""
-    return any(isinstance(shim, TorchShim) for node in pipe.model.walk() for shim in node.shims)
+    """Whether a component's gradients are divided when a step ends: it is a Hero of ours."""
+    return any(isinstance(shim, HeroShim) for node in pipe.model.walk() for shim in node.shims)
 
 
 def require_vectors(model: Model, docs: Iterable[Doc]) -> None:

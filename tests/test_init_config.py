@@ -123,6 +123,11 @@ def test_windows_may_be_written_with_brackets_and_without(text, windows, write):
     assert write("--windows", text)["components"]["hgn_ner"]["model"]["windows"] == windows
 
 
+def test_what_is_not_the_purposes_recipe_has_no_recipes_name(write):
+    assert write("--windows", "7")["vars"]["recipe"] == "fast"
+    assert write("--windows", "3,5")["vars"]["recipe"] is None
+
+
 def test_a_gpu_gets_pytorchs_memory(write):
     assert write()["system"]["gpu_allocator"] is None
     assert write("--gpu")["system"]["gpu_allocator"] == "pytorch"
@@ -173,7 +178,7 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
         (["--fusion", "sum"], 1, "Unknown fusion: expected one of mlp, dot, concat, add"),
         (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, paper"),
         (["--recipe", "paper", "--fusion", "gate"], 1, "The recipe paper has the fusions mlp, dot"),
-        (["--sentences", "0"], 2, "0 is not in the range x>=1"),
+        (["--sentences", "0"], 2, "--sentences"),
         (["--windows", "2"], 1, "windows: expected a list of odd whole numbers"),
         (["--windows", "wide"], 2, "expected widths like [3,5,7], or [] for none; got 'wide'"),
         (["--optimize", "size"], 2, "'size' is not one of 'efficiency', 'accuracy'"),

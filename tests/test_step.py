@@ -33,7 +33,7 @@ def test_nobody_counting_is_another_thing_than_nothing_to_count():
     size.add(1, 0)
     assert size.tokens == 0
     size.clear()
-    assert size.tokens is None
+    assert size.tokens is size.last is None
 
 
 def test_batches_of_a_teacher_add_up_and_teachers_do_not():
@@ -48,5 +48,12 @@ def test_another_number_takes_the_place_of_all():
     size.add(1, 10)
     size.set(7)
     assert size.tokens == 7
-    size.set(None)
-    assert size.tokens is None
+
+
+def test_after_its_end_a_step_is_told_of_until_the_next_one_begins():
+    size = StepSize()
+    size.add(1, 10)
+    size.end()
+    assert (size.tokens, size.last) == (None, 10)
+    size.add(1, 3)
+    assert (size.tokens, size.last) == (3, 3)

@@ -8,10 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..recipes import RecipeError, read_recipe
+from ..recipes import Recipe, RecipeError, read_recipe
 from .errors import GridError
-from .grid_file import AXES, CorpusSource, GridFile, Settings, read_grid_file
+from .grid_file import AXES, CorpusSource, GridFile, Settings, read_grid_file, Where
 from .protocols import PROTOCOLS
+
+KEYS = {"training.batcher.size": "batch", "vars.recipe": "recipe", "training.max_steps": "epochs"}
+"""Settings that a grid has keys of its own for."""
 
 
 @dataclass(frozen=True)
@@ -131,25 +134,31 @@ def _settings(path: Path, content: GridFile, point: Settings) -> Settings:
     special ones."""
     hero = content.heroes[point["hero"]]
     exceptions = [entry for entry in content.where if entry.fits(point)]
-    name = [content.recipe, *(entry.recipe for entry in exceptions if entry.recipe)][-1]
-    recipe = None if name is None else read_recipe(name)
+    recipe: Recipe | None = None
     layers = [
         content.overrides,
         {"vars.hero": hero.name, **hero.overrides},
         content.systems[point["system"]],
         *(entry.overrides for entry in exceptions),
     ]
-    found: Settings = {"epochs": recipe and recipe.epochs, "batch": recipe.batch if recipe else 32}
-    for entry in (content, *exceptions):
+    found: Settings = {"epochs": None, "batch": 32}
+    entries: list[GridFile | Where] = [content, *exceptions]
+    for entry in entries:
+        if entry.recipe is not None:
+            recipe = read_recipe(entry.recipe)
+            found |= {"epochs": recipe.epochs, "batch": recipe.batch}
         found |= {key: value for key in found if (value := getattr(entry, key)) is not None}
     given = {name: value for layer in layers for name, value in layer.items()}
+    place = ", ".join(map(str, point.values()))
+    for name, key in KEYS.items():
+        if name in given:
+            raise GridError(f"{path}: {place}: override {name} by the grid's key {key}.")
     if recipe is None:
         return {**found, "overrides": given}
     given |= {"vars.recipe": recipe.name, "training.batcher.size": found["batch"]}
     try:
         return {**found, "overrides": recipe.with_settings(given)}
     except RecipeError as error:
-        place = ", ".join(map(str, point.values()))
         raise GridError(f"{path}: {place}: {error}") from error
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from .blocks import Block, block_size, cut_blocks
 from .edges import require_transformer
+from .hero_gang import HeroGang
 from .hero_gang_shim import HeroGangShim
 from .runs import to_device
-from .token_vectors import Tok2Vec, learn_vectors, read_vectors, sends_means, width_of
-from .torch_shim import divide_gradients, tokens_of
+from .token_vectors import Sent, Tok2Vec, learn_vectors, read_vectors, sends_means, width_of
+from .torch_shim import TorchShim, divide_gradients
 
 Flat = Model[list[Doc], Ragged]
 
@@ -26,11 +27,15 @@ class SumGradient(Ragged):
     A plain Ragged in its place stays a sum.
     """
 
-    def __init__(self, gradient: Tensor, lengths: Ints1d, tokens: int) -> None:
+    def __init__(
+        self, gradient: Tensor, lengths: Ints1d, tokens: int, sent: Sent | None = None
+    ) -> None:
         """gradient: *Shape:* (tokens of all Docs, nO). lengths: of each Doc. tokens: those that
-        have something to teach."""
+        have something to teach. sent: how the gradient goes on to what others learn from too;
+        None is as it is."""
         super().__init__(torch2xp(gradient), lengths)
         self.tokens = tokens
+        self.sent = sent or Sent(tokens)
 
 
 def flat_hero_gang(
@@ -81,14 +86,20 @@ def finish_update(model: Flat, optimizer: Any) -> None:
 
     Modules that count divide by themselves. Where no token had anything to teach, nothing moves.
     """
-    tokens = shim_of(model).step_size.tokens
+    tokens = shim_of(model).step_size.last
     if tokens == 0:
-        for shim in (shim for node in model.walk() for shim in node.shims):
-            shim.finish_update(optimizer)
+        _end_without_update(model, optimizer)
         return
     if tokens and not shim_of(model).sends_means:
         _divide_arrays(model, tokens)
     model.finish_update(optimizer)
+
+
+def _end_without_update(model: Flat, optimizer: Any) -> None:
+    """Leave what is inside of the component as it is; its gradients are zeros."""
+    for shim in (shim for node in model.walk() for shim in node.shims):
+        if isinstance(shim, TorchShim):
+            shim.finish_update(optimizer)
 
 
 def _divide_arrays(model: Flat, tokens: int) -> None:
@@ -97,7 +108,7 @@ def _divide_arrays(model: Flat, tokens: int) -> None:
         for name in node.grad_names:
             node.set_grad(name, node.get_grad(name) / tokens)
         for shim in node.shims:
-            if tokens_of(shim) is None:
+            if not isinstance(shim, TorchShim) or shim.step_size.last is None:
                 divide_gradients(shim, tokens)
 
 
@@ -114,13 +125,18 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
     windows = shim.cfg["windows"]
     total, size = sum(map(len, docs)), block_size(shim.device)
     found = torch.empty((total, width), device=shim.device)
+    if not total:
+        return _to_ragged(found, list(map(len, docs)))
     done = 0
     for vectors in read_vectors(model.layers[0], docs, size, shim.device, shim.reads_edges):
         for block in cut_blocks(vectors.with_edges, size, reach=max(windows, default=1) // 2):
             z = _check_width(model, vectors.take(block.low, block.high))
             own = _own_tokens(block, vectors.is_edge, shim.device)
-            with shim.predicting() as module:
+            with shim.predicting() as predicting:
+                module = cast(HeroGang, predicting)
                 part = getattr(module, method)(z, block.lengths)[own]
+                if module.heard is not None:
+                    module.heard.append(module.shares(z, block.lengths)[own])
             if len(part) == total:
                 found = part
             else:
@@ -146,13 +162,14 @@ def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]
         output = output[to_device(numpy.flatnonzero(~vectors.is_edge), shim.device)]
 
     def backprop(d_output: Ragged) -> Any:
-        tokens = d_output.tokens if isinstance(d_output, SumGradient) else None
-        if tokens is not None:
-            shim.step_size.add(shim.id, tokens)
+        sent = None
+        if isinstance(d_output, SumGradient):
+            shim.step_size.add(shim.id, d_output.tokens)
+            sent = d_output.sent
         d_logits = xp2torch(d_output.dataXd, device=shim.device)
         if output.requires_grad:
             backprop_module(ArgsKwargs(((output,),), {"grad_tensors": (d_logits,)}))
-        return docs if backprop_vectors is None else backprop_vectors(cast(Tensor, z.grad), tokens)
+        return docs if backprop_vectors is None else backprop_vectors(cast(Tensor, z.grad), sent)
 
     return _to_ragged(shim._model.read(output.detach()), lengths), backprop
 

@@ -57,10 +57,7 @@ class HeroGang(nn.Module):
         """
         fused = self._prepare(dropout(z, rate) if rate else z)
         if hasattr(self, "gang"):
-            h = self._read_windows(fused, lengths)
-            if self.heard is not None:
-                self.heard.append(self._share(fused, h))
-            fused = self.fusion(fused, h).to(z.dtype)
+            fused = self.fusion(fused, self._read_windows(fused, lengths)).to(z.dtype)
         if not hasattr(self, "classifier"):
             return fused
         with torch.autocast(z.device.type, enabled=False):
@@ -95,11 +92,16 @@ class HeroGang(nn.Module):
         """How much the windows say: the norm of what they bring to a token's fused vector, over
         the norm of that vector. *Shape:* (tokens, 1)"""
         z = self._prepare(z)
-        return self._share(z, self.gang(z, lengths)).unsqueeze(1)
+        h = self.gang(z, lengths)
+        of_windows = self.fusion.of_windows(z, h).float()  # type: ignore[operator]
+        fused = self.fusion(z, h).float()
+        return of_windows.norm(dim=1, keepdim=True) / fused.norm(dim=1, keepdim=True).clamp(
+            min=TINY
+        )
 
     @contextmanager
     def listening(self) -> Iterator[list[Tensor]]:
-        """In this context, predictions note the ``shares`` of all tokens that they see."""
+        """In this context, all threads' predictions note the ``shares`` of their tokens."""
         self.heard = []
         try:
             yield self.heard
@@ -108,7 +110,7 @@ class HeroGang(nn.Module):
 
     @contextmanager
     def silencing(self) -> Iterator[None]:
-        """In this context, all windows are vectors of zeros."""
+        """In this context, all windows are vectors of zeros, in all threads."""
         self.is_silenced = True
         try:
             yield
@@ -124,11 +126,6 @@ class HeroGang(nn.Module):
         if self.is_silenced:
             return z.new_zeros(len(z), len(self.gang.windows), self.width)
         return self.gang(z, lengths)
-
-    def _share(self, z: Tensor, h: Tensor) -> Tensor:
-        """Of each token. *Shape:* (tokens,)"""
-        of_windows = self.fusion.of_windows(z, h).float()  # type: ignore[operator]
-        return of_windows.norm(dim=1) / self.fusion(z, h).float().norm(dim=1).clamp(min=TINY)
 
 
 def check_settings(

@@ -26,7 +26,8 @@ class HeroGangShim(TorchShim):
         self.sends_means = False
         """Whether what is behind the module gets means over a batch's tokens, and not sums."""
         self.precision = check_precision(precision)
-        self.has_precision = bool(settings["windows"])  # the classifier computes in float32
+        # The classifier computes in float32.
+        self.has_precision = bool(settings["windows"] or settings["feed_forward"])
 
     @property
     def is_built(self) -> bool:
@@ -44,6 +45,7 @@ class HeroGangShim(TorchShim):
     def build(self, width: int, tags: int | None) -> HeroGang:
         """Make the module anew, with random weights."""
         self._model = self._make(width, tags).to(get_torch_default_device())
+        self.step_size.clear()
         return self._model
 
     def finish_update(self, optimizer: Any) -> None:
@@ -84,6 +86,7 @@ class HeroGangShim(TorchShim):
             module = self._make(message["width"], message["tags"])
             weights_from_bytes(module, message["weights"], "hero_gang")
             self._model = module
+            self.step_size.clear()
         return self
 
     def _make(self, width: int, tags: int | None) -> HeroGang:

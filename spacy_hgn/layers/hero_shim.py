@@ -98,6 +98,7 @@ class HeroShim(TorchShim, HFShim):
         if hero:
             self._hfmodel = hero_from_bytes(hero)
             self._model = self._hfmodel.transformer
+            self.step_size.clear()
         return self
 
 

@@ -1,7 +1,7 @@
 """The vectors of all tokens of a batch, one Doc's behind the other's, from any tok2vec."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy
 import spacy.pipeline.tok2vec
@@ -28,6 +28,15 @@ DEAD_ENDS = (
     spacy.pipeline.tok2vec._empty_backprop,
     spacy_transformers.layers.listener._empty_backprop,
 )
+
+
+class Sent(NamedTuple):
+    """How a gradient, a sum over tokens, goes to a component that others may teach as well."""
+
+    tokens: int
+    """What divides it there."""
+    factor: float = 1.0
+    """How much it weighs there."""
 
 
 class TokenVectors(Protocol):
@@ -70,13 +79,13 @@ def read_vectors(
 
 def learn_vectors(
     tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, edges: bool, teacher: int
-) -> tuple[Tensor, TokenVectors, Callable[[Tensor, int | None], Any] | None]:
+) -> tuple[Tensor, TokenVectors, Callable[[Tensor, Sent | None], Any] | None]:
     """The vectors in training, *shape* (vectors, width), whose they are, and the way back from
     their gradient; None where there is nothing to learn behind them.
 
-    The gradient is a sum over tokens, whose number the way back takes with it. A Hero of ours
-    divides by the number of the whole step when that is done, as the component does for what is
-    inside of it. Another component, behind a listener, gets the mean over this batch.
+    The gradient is a sum over tokens, and the way back takes with it how it is sent on. A Hero of
+    ours divides by the tokens of the whole step when that is done, as the component does for what
+    is inside of it. Another component, behind a listener, gets the mean over this batch.
 
     edges: as for ``read_vectors``. teacher: tells those who teach a Hero apart.
     """
@@ -85,12 +94,14 @@ def learn_vectors(
     if backprop is None:
         return z, vectors, None
 
-    def backprop_sum(d_z: Tensor, tokens: int | None) -> Any:
-        if tokens is not None:
+    def backprop_sum(d_z: Tensor, sent: Sent | None) -> Any:
+        if sent is not None:
             for step_size in vectors.step_sizes:
-                step_size.add(teacher, tokens)
+                step_size.add(teacher, sent.tokens)
+            if _is_outside(tok2vec):
+                d_z = d_z * sent.factor
             if sends_means(tok2vec, vectors):
-                d_z = d_z / max(tokens, 1)
+                d_z = d_z / max(sent.tokens, 1)
         return backprop(to_tok2vec(d_z))
 
     return z, vectors, backprop_sum
@@ -98,8 +109,12 @@ def learn_vectors(
 
 def sends_means(tok2vec: Tok2Vec, vectors: TokenVectors) -> bool:
     """Whether the way back takes means: to a component that doesn't divide by itself."""
-    is_outside = any(isinstance(node, LISTENERS) for node in tok2vec.walk())
-    return is_outside and not vectors.step_sizes
+    return _is_outside(tok2vec) and not vectors.step_sizes
+
+
+def _is_outside(tok2vec: Tok2Vec) -> bool:
+    """Whether some of it belongs to another component."""
+    return any(isinstance(node, LISTENERS) for node in tok2vec.walk())
 
 
 def width_of(tok2vec: Tok2Vec, docs: list[Doc] | None) -> int:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from itertools import chain
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +25,9 @@ from .step_size import StepSize
 # Shims whose modules hold gradients that no optimizer has used yet.
 _holding_gradients: WeakSet["TorchShim"] = WeakSet()
 
+# The AdamW that updates each; not in the shim, which is pickled.
+_optimizers: WeakKeyDictionary[Any, ref[AdamW]] = WeakKeyDictionary()
+
 
 class TorchShim(PyTorchShim):
     """Thinc's shim, but for these things.
@@ -40,8 +43,6 @@ class TorchShim(PyTorchShim):
     """Whether the config sets it."""
     part: str = "gang"
     """Decides the learning rate under ``AdamW``."""
-    optimizer: Callable[[], AdamW | None] = staticmethod(lambda: None)
-    """A reference to the AdamW that updates it."""
 
     @cached_property
     def step_size(self) -> StepSize:
@@ -85,15 +86,16 @@ class TorchShim(PyTorchShim):
         """Update the weights by the mean over the step's tokens, where these were counted; under
         ``AdamW`` those of all modules of the step at once."""
         if not self.has_learnt():
-            self.forget_step()
+            self.forget_gradients()
         elif not isinstance(optimizer, AdamW):
-            self._take_mean()
+            divide_gradients(self, self.step_size.tokens or 1)
             _holding_gradients.discard(self)
             super().finish_update(optimizer)
         elif self in _holding_gradients:
             optimizer.shims.add(self)
-            self.optimizer = ref(optimizer)
+            _optimizers[self] = ref(optimizer)
             _step_together(optimizer)
+        self.step_size.end()
 
     def has_learnt(self) -> bool:
         """Whether the step's tokens had something to teach. Where none of them had, there are
@@ -102,16 +104,12 @@ class TorchShim(PyTorchShim):
             return True
         return any(bool(gradient.any()) for gradient in _gradients(self._model.parameters()))
 
-    def forget_step(self) -> None:
-        """Leave the weights as they are."""
+    def forget_gradients(self) -> None:
+        """End the step, whether it moved the weights or not."""
         for weights in self._model.parameters():
             weights.grad = None
-        self.step_size.clear()
+        self.step_size.end()
         _holding_gradients.discard(self)
-
-    def _take_mean(self) -> None:
-        divide_gradients(self, self.step_size.tokens or 1)
-        self.step_size.clear()
 
     def _set_gradients_aside(self) -> list[tuple[Tensor, Tensor]]:
         """Take weights' gradients of earlier batches of a step away: they are unscaled already."""
@@ -142,7 +140,8 @@ def hold_gradients(shim: Any, holds: bool) -> None:
 
 def optimizer_of(shim: Any) -> AdamW | None:
     """The AdamW that updates a shim's module, if it is one."""
-    return shim.optimizer() if isinstance(shim, TorchShim) else None
+    found = _optimizers.get(shim)
+    return None if found is None else found()
 
 
 def tokens_of(shim: Any) -> int | None:
@@ -175,7 +174,7 @@ def _step_together(optimizer: AdamW) -> None:
     if not any(shim._grad_scaler.found_inf for shim in shims):
         optimizer.step([(shim.part, shim._model, shim.step_size.tokens) for shim in shims])
     for shim in holding:
-        shim.forget_step()
+        shim.forget_gradients()
         shim._grad_scaler.update()
 
 

@@ -73,8 +73,9 @@ def read_recipe(name: str) -> Recipe:
 
 def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
     """What settings say against a recipe, each in words that follow its name."""
-    if recipe.name == "fast" and len(settings[f"{MODEL}.windows"]) > 1:
-        yield f"has one window at most, got windows {settings[f'{MODEL}.windows']}"
+    windows = settings[f"{MODEL}.windows"]
+    if recipe.name == "fast" and isinstance(windows, list) and len(windows) > 1:
+        yield f"has one window at most, got windows {windows}"
     if recipe.name != "paper":
         return
     rates = settings["vars.hero_learn_rate"], settings["vars.learn_rate"]

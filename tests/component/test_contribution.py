@@ -13,7 +13,7 @@ import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 from spacy_hgn.contribution import Contribution, measure_contribution
 from spacy_hgn.layers.flat import shim_of
 
-from .helpers import TEXTS, make_examples, make_nlp, train
+from .helpers import TEXTS, make_examples, make_hero_nlp, make_nlp, train
 
 
 def module_of(nlp):
@@ -40,6 +40,27 @@ def test_the_share_is_the_mean_of_what_explain_says(fusion):
     shares = [ner.explain(example.reference.copy()).shares for example in examples]
     assert found.share == pytest.approx(numpy.concatenate(shares).mean(), abs=1e-3)
     assert found.f1 == 1.0
+
+
+def test_edges_do_not_count(tiny_bert):
+    nlp = make_hero_nlp(tiny_bert, edges=True)
+    train(nlp, steps=5)
+    found = measure_contribution(nlp, f1_of(nlp))
+    ner, hero = nlp.get_pipe("hgn_ner"), nlp.get_pipe("transformer")
+    shares = [ner.explain(hero(example.reference.copy())).shares for example in make_examples(nlp)]
+    assert found.share == pytest.approx(numpy.concatenate(shares).mean(), abs=1e-3)
+
+
+def test_other_components_and_nothing_to_measure_on_are_refused():
+    nlp = make_trained()
+    nlp.add_pipe("sentencizer")
+    for name in ("sentencizer", "nosuch"):
+        with pytest.raises(
+            ValueError, match=f"a component hgn_ner, got '{name}'; there are hgn_ner"
+        ):
+            measure_contribution(nlp, f1_of(nlp), name)
+    with pytest.raises(ValueError, match="texts with tokens"):
+        measure_contribution(nlp, lambda: len(list(nlp.pipe([""]))))
 
 
 def test_silenced_windows_are_zeros():

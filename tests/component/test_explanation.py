@@ -124,6 +124,16 @@ def test_fusions_without_attention_have_no_weights(fusion):
     assert "no weights" in found.note
 
 
+@pytest.mark.parametrize("fusion", [*FUSIONS, None])
+def test_an_empty_text_can_be_explained(fusion, tiny_bert):
+    model = {"windows": []} if fusion is None else {"fusion": fusion}
+    nlp = make_hero_nlp(tiny_bert, **model)
+    nlp.initialize(lambda: make_examples(nlp))
+    found = nlp.get_pipe("hgn_ner").explain(nlp(""))
+    assert found.words == ()
+    assert found.shares.shape == (0,)
+
+
 def test_every_fusion_tells_what_its_weights_are():
     assert set(NOTES) == {*FUSIONS, None}
 

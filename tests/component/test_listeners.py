@@ -250,3 +250,13 @@ def test_there_is_no_such_warning_on_our_transformer_or_alone(tiny_bert, caplog)
     examples = tagged_examples(nlp)
     nlp.initialize(lambda: examples)
     assert not caplog.records
+
+
+def test_two_means_on_one_tok2vec_weigh_alike(caplog):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": CNN})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+    for name in ("hgn_ner", "other"):
+        nlp.add_pipe("hgn_ner", name=name, config={"model": {"tok2vec": listener}})
+    nlp.initialize(lambda: make_examples(nlp))
+    assert not caplog.records

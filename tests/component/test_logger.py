@@ -69,9 +69,8 @@ def test_the_loss_is_that_of_a_token(accumulate):
 def test_norm_and_share_are_told_at_each_evaluation():
     printed, *_ = run_loop(make_console_logger())
     lines = [line for line in printed.splitlines() if "gradients' norm" in line]
-    assert len(lines) == 2
-    assert "of 1 step clipped" in lines[0]
-    assert "of 3 steps clipped" in lines[1]
+    assert len(lines) == 1  # the first step comes module by module and has no norm of its own
+    assert "of 3 steps clipped" in lines[0]
     assert "LOSS HGN_NER" in printed
 
 
@@ -79,8 +78,8 @@ def test_another_logger_finds_them_among_the_scores():
     noting = Noting()
     run_loop(make_console_logger(logger=noting), optimizer=AdamW(0.001, grad_clip=1e-6))
     scores = [info["other_scores"] for info in noting.infos if info is not None]
-    assert [each["clipped"] for each in scores] == [1.0, 1.0]
-    assert all(each["gradient_norm"] > 0 for each in scores)
+    assert [each.get("clipped") for each in scores] == [None, 1.0]
+    assert scores[1]["gradient_norm"] > 0
     assert all(each["ents_f"] == 0.5 for each in scores)
 
 

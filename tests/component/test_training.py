@@ -10,11 +10,13 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Adam, fix_random_seed
+from thinc.api import Adam, Optimizer, fix_random_seed
 
+from spacy_hgn.layers.flat import shim_of
 from spacy_hgn.optimizer import AdamW
 
 from .helpers import (
+    CNN,
     DATA,
     LISTENER,
     TEXTS,
@@ -183,6 +185,92 @@ def test_a_shared_hero_learns_the_sum_of_all_losses_a_token(tiny_bert):
     for name, gradient in both.items():
         expected = 2 * ner[name] + tagger[name] / tokens
         numpy.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+def test_beside_others_a_few_known_tags_do_not_swell_what_the_hero_learns(tiny_bert):
+    nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
+    examples = make_examples(nlp)
+    for example in examples:
+        for token in example.reference:
+            token.tag_ = "NN" if token.i % 2 else "VB"
+    nlp.initialize(lambda: examples)
+
+    def longest(batch):
+        nlp.update(batch, sgd=False)
+        found = step_gradients(nlp)
+        return max(numpy.abs(found[name]).max() for name in found if "transformer" in name)
+
+    usual = longest(examples)
+    for example in examples:
+        example.reference.set_ents([], default="missing")
+    assert longest(examples) < 2 * usual
+    assert longest(4 * examples) < 2 * usual
+
+
+@pytest.mark.parametrize("kind", [Optimizer, AdamW])
+def test_two_components_with_a_tok2vec_each_take_means(kind):
+    class Watched(kind):
+        """Keeps the norms of the arrays' gradients."""
+
+        def __call__(self, key, weights, gradient, **settings):
+            seen[key] = numpy.linalg.norm(gradient)
+            return super().__call__(key, weights, gradient, **settings)
+
+    nlp = make_nlp({"dropout": 0.0})
+    nlp.add_pipe("hgn_ner", name="other", config={"model": {"tok2vec": CNN, "windows": [1]}})
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    optimizer = Watched(0.0)
+    steps = []
+    for batch in (examples, examples, 4 * examples):  # from the second on, AdamW knows both
+        seen: dict[Any, float] = {}
+        nlp.update(batch, sgd=False)
+        for _, pipe in nlp.pipeline:
+            pipe.finish_update(optimizer)
+        steps.append(seen)
+    _, once, often = steps
+    assert once.keys() == often.keys()
+    assert len(once) > 8
+    assert all(often[key] == pytest.approx(once[key], rel=1e-3, abs=1e-6) for key in once)
+
+
+def test_the_loss_factor_changes_nothing_of_ones_own(tiny_bert):
+    def train_once(factor):
+        fix_random_seed(0)
+        nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
+        nlp.get_pipe("hgn_ner").loss_factor = factor
+        examples = make_examples(nlp)
+        nlp.initialize(lambda: examples)
+        loss = nlp.update(examples, sgd=False)["hgn_ner"]
+        found = step_gradients(nlp)
+        own = {name: found[name] for name in found if name.startswith("hgn_ner")}
+        return loss, own, {name: found[name] for name in found.keys() - own.keys()}
+
+    loss, own, hero = train_once(1.0)
+    told, same, more = train_once(3.0)
+    assert told == pytest.approx(loss)
+    assert_same(list(same.values()), list(own.values()))
+    assert_same([more[name] for name in hero], [3 * hero[name] for name in hero])
+
+
+def test_a_trained_pipeline_can_be_pickled_whatever_optimizer_trained_it():
+    nlp = make_nlp()
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=AdamW(0.01))
+    copied = pickle.loads(pickle.dumps(nlp))
+    assert_same(probabilities(copied, TEXTS), probabilities(nlp, TEXTS))
+
+
+def test_an_abandoned_step_is_forgotten_when_weights_are_loaded():
+    nlp = make_nlp({"dropout": 0.0})
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    data = nlp.to_bytes()
+    nlp.update(examples, sgd=False)
+    nlp.from_bytes(data)
+    assert shim_of(nlp.get_pipe("hgn_ner").model.get_ref("flat")).step_size.last is None
 
 
 @pytest.mark.parametrize("make_optimizer", [lambda: Adam(0.1), lambda: AdamW(0.1)])

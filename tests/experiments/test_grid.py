@@ -209,3 +209,24 @@ def test_windows_and_fusion_are_named(path):
         assert {f"components.hgn_ner.model.{key}" for key in ("windows", "fusion")} <= set(
             run.overrides
         )
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ("training.batcher.size", "batch"),
+        ("vars.recipe", "recipe"),
+        ("training.max_steps", "epochs"),
+    ],
+)
+def test_what_the_grid_has_a_key_for_is_no_override(project, content, setting, key):
+    content["overrides"] = {setting: 8}
+    with pytest.raises(GridError, match=f"override {setting} by the grid's key {key}"):
+        read_grid(write_grid(content))
+
+
+def test_a_recipe_of_an_exception_brings_its_epochs(project, content):
+    content |= {"epochs": 5, "where": [{"system": "base", "recipe": "paper", "overrides": {}}]}
+    runs = read_grid(write_grid(content)).runs
+    assert {run.epochs for run in runs if run.system == "base"} == {20}
+    assert {run.epochs for run in runs if run.system != "base"} == {5}
