@@ -37,8 +37,7 @@ def build_hero_gang_tagger(
     windows: odd widths of the windows around a token, each once; [] is the plain
         Transformer, without Gang and fusion.
     recurrence: the unit that reads a window: lstm, gru, rnn, cnn or mlp.
-    fusion: how windows and Hero become one vector: mlp, dot, concat or add, the paper's, or
-        mlp_norm or gate.
+    fusion: how windows and Hero become one vector: dot, add, concat or mlp.
     dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
         ``training.dropout`` under ``spacy train``, sets another.
     nO: the number of tags, set by the component.

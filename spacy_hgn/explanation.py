@@ -25,8 +25,6 @@ NOTES = {
     "dot": "A softmax over the windows, whose weights sum to 1; the Hero is added whole.",
     "concat": "The fusion concat puts windows and Hero side by side: it gives them no weights.",
     "add": "The fusion add sums windows and Hero as they are: it gives them no weights.",
-    "mlp_norm": "A softmax over the windows and the Hero: a token's weights sum to 1.",
-    "gate": "The fusion gate weighs each number of a vector by itself: members have no weights.",
     None: "There are no windows: the Hero decides alone.",
 }
 """What the weights of each fusion are; of None, without windows."""

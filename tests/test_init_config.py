@@ -177,7 +177,7 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
         (["--lang", "qq"], 1, "Unknown lang: expected the code of a language that spaCy has"),
         (["--fusion", "sum"], 1, "Unknown fusion: expected one of mlp, dot, concat, add"),
         (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, paper"),
-        (["--recipe", "paper", "--fusion", "gate"], 1, "The recipe paper has the fusions mlp, dot"),
+        (["--recipe", "fast", "--windows", "3,5"], 1, "The recipe fast has one window at most"),
         (["--sentences", "0"], 2, "--sentences"),
         (["--windows", "2"], 1, "windows: expected a list of odd whole numbers"),
         (["--windows", "wide"], 2, "expected widths like [3,5,7], or [] for none; got 'wide'"),

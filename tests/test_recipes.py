@@ -74,7 +74,6 @@ def test_an_unknown_recipe_is_refused():
     [
         ("fast", {f"{MODEL}.windows": [3, 5]}, r"one window at most, got windows \[3, 5\]"),
         ("paper", {"vars.learn_rate": 1e-3}, "one learning rate for all weights, got 5e-05 and"),
-        ("paper", {f"{MODEL}.fusion": "gate"}, "has the fusions mlp, dot, concat, add, got 'gate'"),
         ("paper", {f"{MODEL}.edges": False}, r"edges = True, got False"),
         ("paper", {"components.hgn_ner.decoder": "viterbi"}, "decoder = 'argmax', got 'viterbi'"),
         ("paper", {"training.optimizer.grad_clip": 0.0}, r"grad_clip = 1\.0, got 0\.0"),

@@ -27,7 +27,7 @@ Optimize = Option("--optimize", "-o", help="What matters more, speed or scores")
 RecipeName = Option("--recipe", "-r", help="How it is trained: default, fast or paper")
 Sentences = Option("--sentences", min=1, help="To train on: the recipe's epochs become steps")
 Windows = Option("--windows", help="Widths of the windows, [5,7,9]; [] is the plain Transformer")
-Fusion = Option("--fusion", help="Joins Hero and windows: dot, add, concat, mlp, mlp_norm, gate")
+Fusion = Option("--fusion", help="What joins Hero and windows: dot, add, concat, mlp")
 Force = Option("--force", "-F", help="Write over a file that is there")
 
 

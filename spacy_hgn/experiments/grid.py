@@ -10,7 +10,7 @@ from typing import Any
 
 from ..recipes import Recipe, RecipeError, read_recipe
 from .errors import GridError
-from .grid_file import AXES, CorpusSource, GridFile, Settings, read_grid_file, Where
+from .grid_file import AXES, CorpusSource, GridFile, Settings, Where, read_grid_file
 from .protocols import PROTOCOLS
 
 KEYS = {"training.batcher.size": "batch", "vars.recipe": "recipe", "training.max_steps": "epochs"}

@@ -6,10 +6,6 @@ factor ``1 / sqrt(d)`` is in the authors' programme, not in equations 5 and 6.
 
 ``of_windows(z, h)`` is what the windows bring to ``s``, of the shape of ``s``. Those that attend
 have ``weights(z, h)``: how much of each window and of the Hero is in ``s``.
-
-``mlp``, ``dot``, ``concat`` and ``add`` are the paper's. ``mlp_norm`` and ``gate`` answer what
-becomes of ``mlp`` in training: a Hero's vector is longer than a window's, whose parts are at most
-1, and means something from the first step on, so that the softmax goes to the Hero and stays.
 """
 
 import math
@@ -17,10 +13,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
-
-EPSILON = 1e-6
-"""Keeps a vector of zeros from being divided by its length."""
 
 
 class MlpAttention(nn.Module):
@@ -37,40 +29,20 @@ class MlpAttention(nn.Module):
 
     def forward(self, z: Tensor, h: Tensor) -> Tensor:
         """Returns: *Shape:* (tokens, width)."""
-        members = self.members(z, h)
+        members = _members(z, h)
         return _mix(self._attend(members), members)
 
     def of_windows(self, z: Tensor, h: Tensor) -> Tensor:
         """The windows' part of the sum. *Shape:* (tokens, width)."""
-        members = self.members(z, h)
+        members = _members(z, h)
         return _mix(self._attend(members)[:, :-1], members[:, :-1])
 
     def weights(self, z: Tensor, h: Tensor) -> Tensor:
         """A softmax over windows and Hero. *Shape:* (tokens, windows + 1)."""
-        return self._attend(self.members(z, h))
-
-    def members(self, z: Tensor, h: Tensor) -> Tensor:
-        """K. *Shape:* (tokens, windows + 1, width)."""
-        return _members(z, h)
+        return self._attend(_members(z, h))
 
     def _attend(self, members: Tensor) -> Tensor:
         return _attention(self.query(members.flatten(1)), members)
-
-
-class NormedMlpAttention(MlpAttention):
-    """``mlp`` over members of one length, so that neither side wins by being longer.
-
-    ``K_i^j = g_j RMSNorm(k_i^j)`` (Zhang and Sennrich, 2019), ``g_j`` learnt, one a member.
-    """
-
-    def __init__(self, width: int, windows: int) -> None:
-        super().__init__(width, windows)
-        self.gain = nn.Parameter(torch.ones(windows + 1))
-
-    def members(self, z: Tensor, h: Tensor) -> Tensor:
-        """K. *Shape:* (tokens, windows + 1, width)."""
-        normed = rms_norm(_members(z, h), (z.shape[1],), eps=EPSILON)
-        return normed * self.gain.to(normed.dtype).unsqueeze(1)
 
 
 class DotAttention(nn.Module):
@@ -128,30 +100,6 @@ class Add(nn.Module):
         return h.sum(dim=1)
 
 
-class Gate(nn.Module):
-    """A learnt share of each number: ``g_i = sigmoid(W [z_i, u_i] + b)``,
-    ``s_i = g_i z_i + (1 - g_i) u_i``, where ``u_i`` is the mean of the windows."""
-
-    def __init__(self, width: int, windows: int) -> None:
-        super().__init__()
-        self.width_out = width
-        self.gate = nn.Linear(2 * width, width)
-
-    def forward(self, z: Tensor, h: Tensor) -> Tensor:
-        """Returns: *Shape:* (tokens, width)."""
-        u = h.mean(dim=1).to(z.dtype)
-        return torch.lerp(u, z, self._open(z, u))
-
-    def of_windows(self, z: Tensor, h: Tensor) -> Tensor:
-        """``(1 - g) u``. *Shape:* (tokens, width)."""
-        u = h.mean(dim=1).to(z.dtype)
-        return (1 - self._open(z, u)) * u
-
-    def _open(self, z: Tensor, u: Tensor) -> Tensor:
-        """g. *Shape:* (tokens, width)"""
-        return torch.sigmoid(self.gate(torch.cat([z, u], dim=1))).to(z.dtype)
-
-
 def _members(z: Tensor, h: Tensor) -> Tensor:
     """K: the Gang's vectors, then the Hero's. *Shape:* (tokens, windows + 1, width)"""
     return torch.cat([h, z.unsqueeze(1)], dim=1)
@@ -177,6 +125,4 @@ FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {
     "dot": DotAttention,
     "concat": Concat,
     "add": Add,
-    "mlp_norm": NormedMlpAttention,
-    "gate": Gate,
 }

@@ -12,7 +12,6 @@ FOLDER = Path(__file__).parent
 DEFAULT = "default"
 
 MODEL = "components.hgn_ner.model"
-PUBLISHED_FUSIONS = ("mlp", "dot", "concat", "add")
 
 
 class RecipeError(ValueError):
@@ -81,9 +80,6 @@ def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str
     rates = settings["vars.hero_learn_rate"], settings["vars.learn_rate"]
     if rates[0] != rates[1]:
         yield f"has one learning rate for all weights, got {rates[0]} and {rates[1]}"
-    if settings[f"{MODEL}.fusion"] not in PUBLISHED_FUSIONS:
-        fusion = settings[f"{MODEL}.fusion"]
-        yield f"has the fusions {', '.join(PUBLISHED_FUSIONS)}, got {fusion!r}"
     for name in PUBLISHED:
         if settings[name] != recipe.settings[name]:
             yield f"has {name} = {recipe.settings[name]!r}, got {settings[name]!r}"

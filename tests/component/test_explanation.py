@@ -92,7 +92,7 @@ def test_shares_equal_the_oracle(fusion):
     assert f"bring {found.shares.mean():.1%} of" in found.note
 
 
-@pytest.mark.parametrize("fusion", ["mlp", "dot", "mlp_norm"])
+@pytest.mark.parametrize("fusion", ["mlp", "dot"])
 def test_weights_equal_the_oracle(fusion):
     nlp = make_fused_nlp(fusion)
     doc = nlp(TEXTS[1])
@@ -102,7 +102,7 @@ def test_weights_equal_the_oracle(fusion):
     assert found.members == ("window 1", "window 3", HERO)
     assert found.weights.shape == (len(doc), 3)
     numpy.testing.assert_allclose(found.weights, expected, atol=1e-5)
-    assert "Hero is added whole" in found.note or fusion != "dot"
+    assert "Hero is added whole" in found.note or fusion == "mlp"
 
 
 def vectors_of(nlp, doc):
@@ -115,7 +115,7 @@ def vectors_of(nlp, doc):
     return z, h, oracle.part_of(parameters, "fusion")
 
 
-@pytest.mark.parametrize("fusion", ["concat", "add", "gate"])
+@pytest.mark.parametrize("fusion", ["concat", "add"])
 def test_fusions_without_attention_have_no_weights(fusion):
     found = explain(make_fused_nlp(fusion), TEXTS[0])
     assert found.weights is None

@@ -10,7 +10,7 @@ import math
 import numpy
 
 RECURRENCES = ("lstm", "gru", "rnn", "cnn", "mlp")
-FUSIONS = ("mlp", "dot", "concat", "add", "mlp_norm", "gate")
+FUSIONS = ("mlp", "dot", "concat", "add")
 
 
 def parameters_of(module):
@@ -168,15 +168,8 @@ def fuse(z, h, parameters, fusion, xp=numpy):
 def fuse_token(z, h, parameters, fusion, xp):
     """z: *Shape:* (width,). h: *Shape:* (windows, width)."""
     members = [*h, z]
-    if fusion == "mlp_norm":
-        members = normed(members, parameters, xp)
-    if fusion in ("mlp", "mlp_norm"):
+    if fusion == "mlp":
         return attend(mlp_query(members, parameters, xp), members, xp)
-    if fusion == "gate":
-        u = sum(h) / len(h)
-        score = parameters["gate.weight"] @ xp.concatenate([z, u]) + parameters["gate.bias"]
-        g = sigmoid(score, xp)
-        return g * z + (1 - g) * u
     if fusion == "dot":
         return z + attend(z, list(h), xp)
     return xp.concatenate(members) if fusion == "concat" else sum(members)
@@ -184,18 +177,10 @@ def fuse_token(z, h, parameters, fusion, xp):
 
 def member_weights(z, h, parameters, fusion):
     """How much of each window, then of the Hero, is in every token's vector."""
-    if fusion in ("mlp", "mlp_norm"):
+    if fusion == "mlp":
         all_members = [[*windows, hero] for windows, hero in zip(h, z)]
-        if fusion == "mlp_norm":
-            all_members = [normed(members, parameters) for members in all_members]
         return numpy.stack([attention(mlp_query(k, parameters), k) for k in all_members])
     return numpy.stack([[*attention(hero, list(windows)), 1] for windows, hero in zip(h, z)])
-
-
-def normed(members, parameters, xp=numpy):
-    """Each member at a root mean square of its gain."""
-    scales = [gain / ((k * k).mean() + 1e-6) ** 0.5 for gain, k in zip(parameters["gain"], members)]
-    return [scale * k for scale, k in zip(scales, members)]
 
 
 def windows_part(z, h, parameters, fusion):
@@ -205,14 +190,7 @@ def windows_part(z, h, parameters, fusion):
         return fused - z
     if fusion == "concat":
         return numpy.concatenate([h.reshape(len(h), -1), 0 * z], axis=1)
-    if fusion == "gate":
-        u = h.mean(axis=1)
-        scores = numpy.concatenate([z, u], axis=1) @ parameters["gate.weight"].T
-        return fused - sigmoid(scores + parameters["gate.bias"], numpy) * z
-    heroes = z
-    if fusion == "mlp_norm":
-        heroes = numpy.stack([normed([*w, k], parameters)[-1] for w, k in zip(h, z)])
-    return fused - member_weights(z, h, parameters, fusion)[:, -1:] * heroes
+    return fused - member_weights(z, h, parameters, fusion)[:, -1:] * z
 
 
 def mlp_query(members, parameters, xp=numpy):
