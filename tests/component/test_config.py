@@ -30,7 +30,7 @@ def test_defaults_of_the_factory():
         "tok2vec": LISTENER,
         "windows": [5, 7, 9],
         "recurrence": "lstm",
-        "fusion": "mlp",
+        "fusion": "dot",
         "dropout": 0.1,
         "precision": "auto",
     }

@@ -102,8 +102,8 @@ def test_bytes_that_were_changed_or_cut_short_are_refused(cnn_nlp):
         ("model.windows", [1, 3], [3, 5]),
         ("model.windows", [1, 3], []),
         ("model.recurrence", "lstm", "gru"),
-        ("model.fusion", "mlp", "concat"),
-        ("model.fusion", "mlp", "dot"),
+        ("model.fusion", "dot", "concat"),
+        ("model.fusion", "dot", "mlp"),
     ],
 )
 def test_another_config_is_refused(setting, stored, stated, cnn_folder):

@@ -110,9 +110,9 @@ def test_another_config_is_refused_as_ever():
     nlp = make_nlp()
     train(nlp, steps=1)
     data = in_older_layout(nlp.get_pipe("hgn_ner").model.to_bytes())
-    other = make_nlp({"fusion": "dot"}).get_pipe("hgn_ner")
+    other = make_nlp({"fusion": "mlp"}).get_pipe("hgn_ner")
     other.set_cfg(nlp.get_pipe("hgn_ner").get_cfg())
-    with pytest.raises(ValueError, match="fusion = 'mlp', but the config says fusion = 'dot'"):
+    with pytest.raises(ValueError, match="fusion = 'dot', but the config says fusion = 'mlp'"):
         other.load_model(data)
 
 
