@@ -245,4 +245,4 @@ def test_each_hero_has_a_learning_rate(monkeypatch):
     import fetch_hero
 
     table = srsly.read_yaml(ROOT / "configs" / "corpora.yml")
-    assert set(table["heroes"]) == {fetch_hero.locate(name) for name in fetch_hero.HEROES}
+    assert set(table["heroes"]) >= {fetch_hero.locate(name) for name in fetch_hero.HEROES}

@@ -272,7 +272,7 @@ def test_what_is_given_goes_before_the_table(choose):
 
 
 def test_a_tenth_of_the_steps_is_warm_up(choose):
-    assert choose("demo")["warmup"] == 25
+    assert choose("demo")["warmup"] == 31
     assert choose("wnut17")["warmup"] == 54
     assert choose("wnut17", steps=2000)["warmup"] == 200
 

@@ -146,7 +146,7 @@ def test_predictions_are_those_of_pytorchs_lstm_over_windows_with_edges(name, fo
     docs = [nlp.make_doc(text) for text in TEXTS if text]
     plain = [read_plainly(folders[name], doc) for doc in docs]
     assert {len(text.left) for text in plain} == {0 if name == "xlnet" else 1}
-    expected = [tag_plainly(nlp, fuse_plainly(nlp, text, "mlp")) for text in plain]
+    expected = [tag_plainly(nlp, fuse_plainly(nlp, text, "dot")) for text in plain]
     assert_near([f for f in probabilities(nlp, TEXTS) if len(f)], expected)
 
 
@@ -174,7 +174,7 @@ def test_weights_are_the_oracles(folders):
         z = torch.stack(plain.all).numpy().astype("float64")
         h = oracle.gang(z, [len(z)], oracle.part_of(parameters, "gang"), WINDOWS, "lstm")
         fusion = oracle.part_of(parameters, "fusion")
-        expected.append(oracle.member_weights(z[plain.own], h[plain.own], fusion, "mlp"))
+        expected.append(oracle.member_weights(z[plain.own], h[plain.own], fusion, "dot"))
     found = ask_module(flat_of(nlp), docs, "weights", len(WINDOWS) + 1)
     assert found.lengths.tolist() == list(map(len, docs))
     assert_near([found.dataXd], [numpy.concatenate(expected)])
@@ -243,7 +243,7 @@ def test_gradients_are_the_oracles(recurrence, name, folders):
     for i, d_hidden in zip(filled, found.d_hidden):
         plain = read_plainly(folders[name], docs[i])
         z = torch.stack(plain.all).double().requires_grad_()
-        fused = oracle.hero_gang(z, [len(z)], weights, WINDOWS, recurrence, "mlp", torch)
+        fused = oracle.hero_gang(z, [len(z)], weights, WINDOWS, recurrence, "dot", torch)
         logits = fused[plain.own] @ weights["classifier.weight"].T
         (logits * torch.from_numpy(found.d_logits[i])).sum().backward()
         expected = numpy.zeros(d_hidden[0].shape)
