@@ -12,6 +12,7 @@ from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
 from .layers.hero_shim import HeroShim
+from .learning.step_loss import is_mean
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -53,7 +54,7 @@ def warn_of_unequal_losses(name: str, nlp: Language) -> None:
     beside the others' sums.
     """
     for upstream, pipe, others in _shared(name, nlp):
-        sums = [each for each in others if not getattr(nlp.get_pipe(each), "loss_is_mean", False)]
+        sums = [each for each in others if not is_mean(nlp.get_pipe(each))]
         if sums and not _divides(pipe):
             logger.warning(
                 "On %s the loss of %s, the mean over a batch's tokens, weighs some hundred times "

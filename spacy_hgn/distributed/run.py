@@ -13,6 +13,7 @@ from thinc.api import Optimizer, fix_random_seed
 from ..checkpoints.models import TrainedModels
 from ..checkpoints.random_states import RandomState, RandomStream
 from ..checkpoints.stand_ins import replace_finish_update, stand_in
+from ..learning.step_loss import is_mean
 from ..optimizer import AdamW
 from .gradients import GradientSum
 from .output import copy_whole, write_whole
@@ -91,15 +92,12 @@ class Run:
         """The first rank's scores; the losses so far become all ranks' together."""
         require_same_weights(self.models, self.ranks)
         of_ranks = self.ranks.of_all({name: float(loss) for name, loss in self.losses.items()})
+        means = {name for name, pipe in self.nlp.pipeline if is_mean(pipe)}
         for name in self.losses:
             total = sum(losses.get(name, 0.0) for losses in of_ranks)
-            self.losses[name] = total / len(of_ranks) if self._is_mean(name) else total
+            self.losses[name] = total / len(of_ranks) if name in means else total
         scores = self._evaluate(examples) if self.ranks.is_first else None
         return for_the_loop(self.ranks.from_first(scores), self.score_weights)
-
-    def _is_mean(self, name: str) -> bool:
-        """Whether a component's loss is a mean over tokens, as ours is, or a sum."""
-        return self.nlp.has_pipe(name) and getattr(self.nlp.get_pipe(name), "loss_is_mean", False)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline, if this is the first rank."""

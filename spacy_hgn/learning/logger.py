@@ -11,6 +11,7 @@ from thinc.api import Model
 from ..gradient_norms import Clipping
 from ..layers.torch_shim import optimizer_of
 from ..optimizer import AdamW
+from .step_loss import is_mean
 
 Info = dict[str, Any]
 """What spaCy's loop tells of a step with an evaluation."""
@@ -73,7 +74,7 @@ def _optimizers(nlp: Language) -> Iterator[AdamW]:
 
 def _losses_a_token(nlp: Language, info: Info, steps: int) -> Info:
     """The losses, those that are means over a step's tokens as the mean over the steps."""
-    means = {name for name, pipe in nlp.pipeline if getattr(pipe, "loss_is_mean", False)}
+    means = {name for name, pipe in nlp.pipeline if is_mean(pipe)}
     losses = info["losses"].items()
     return {"losses": {name: loss / steps if name in means else loss for name, loss in losses}}
 

@@ -1,5 +1,12 @@
 """The loss of a step, as its batches come."""
 
+from typing import Any
+
+
+def is_mean(pipe: Any) -> bool:
+    """Whether a component's loss is a mean over tokens, as ours is, or a sum, as spaCy's are."""
+    return getattr(pipe, "loss_is_mean", False)
+
 
 class StepLoss:
     """The mean over a step's tokens, told batch by batch to a dict of losses that add up.

@@ -159,6 +159,17 @@ def test_a_step_in_parts_is_the_mean_over_all_of_its_tokens(tiny_bert, where):
     assert_same(list(in_parts.values()), list(at_once.values()))
 
 
+def share_with_tagger(nlp):
+    """Have a tagger listen to the same Hero, and initialize the pipeline; returns Examples."""
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
+    examples = make_examples(nlp)
+    for example in examples:
+        for token in example.reference:
+            token.tag_ = "NN" if token.i % 2 else "VB"
+    nlp.initialize(lambda: examples)
+    return examples
+
+
 def test_a_shared_hero_learns_the_sum_of_all_losses_a_token(tiny_bert):
     """A tagger's loss is a sum over tokens: beside it, that of hgn_ner weighs as one."""
 
@@ -166,12 +177,7 @@ def test_a_shared_hero_learns_the_sum_of_all_losses_a_token(tiny_bert):
         fix_random_seed(0)
         nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
         nlp.get_pipe("hgn_ner").loss_factor = factor
-        nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
-        examples = make_examples(nlp)
-        for example in examples:
-            for token in example.reference:
-                token.tag_ = "NN" if token.i % 2 else "VB"
-        nlp.initialize(lambda: examples)
+        examples = share_with_tagger(nlp)
         for name in {"tagger", "hgn_ner"} - set(names):
             nlp.remove_pipe(name)
         nlp.update(examples, sgd=False)
@@ -189,12 +195,7 @@ def test_a_shared_hero_learns_the_sum_of_all_losses_a_token(tiny_bert):
 
 def test_beside_others_a_few_known_tags_do_not_swell_what_the_hero_learns(tiny_bert):
     nlp = make_hero_nlp(tiny_bert, dropout=0.0, precision="float32")
-    nlp.add_pipe("tagger", config={"model": {"tok2vec": LISTENER}})
-    examples = make_examples(nlp)
-    for example in examples:
-        for token in example.reference:
-            token.tag_ = "NN" if token.i % 2 else "VB"
-    nlp.initialize(lambda: examples)
+    examples = share_with_tagger(nlp)
 
     def longest(batch):
         nlp.update(batch, sgd=False)
