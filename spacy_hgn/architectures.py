@@ -10,6 +10,7 @@ from thinc.api import Model, chain, ragged2list
 from thinc.types import Floats2d, Ragged
 
 from .layers.flat import flat_hero_gang
+from .layers.frozen_hero import FrozenHero
 from .layers.hero import Hero
 from .layers.hero_gang import check_settings
 from .layers.hero_gang_shim import HeroGangShim
@@ -27,6 +28,9 @@ def build_hero_gang_tagger(
     precision: str = "auto",
     edges: bool = False,
     feed_forward: int = 0,
+    normalize: bool = False,
+    head_dropout: bool = False,
+    members: int = 1,
 ) -> Tok2Vec:
     """Build a tagger whose tokens see the Hero and the Gang (paper, section 2).
 
@@ -49,9 +53,23 @@ def build_hero_gang_tagger(
         windows they have no effect.
     feed_forward: hidden units, in widths of the Hero, of a layer with GELU that is added to the
         Hero's vectors before the windows read them; 0 is none.
-    Raises ValueError for values that are none of these.
+    normalize: whether the Hero's vectors are normalized (LayerNorm) first.
+    head_dropout: whether the rate is also applied in the feed-forward layer, and to the fused
+        vectors before the classifier: for a Hero that isn't trained.
+    members: heads that are trained side by side and predict by their mean probability.
+    Where the Hero gives several layers, a spacy-hgn.FrozenTransformer.v1, a learnt mix of
+    them comes first of all. Raises ValueError for values that are none of these.
     """
-    settings = check_settings(windows, recurrence, fusion, edges, feed_forward)
+    settings = check_settings(
+        windows,
+        recurrence,
+        fusion,
+        edges=edges,
+        feed_forward=feed_forward,
+        normalize=normalize,
+        head_dropout=head_dropout,
+        members=members,
+    )
     shim = HeroGangShim(settings, is_tagger=True, precision=precision)
     return _over(tok2vec, shim, dropout, nO)
 
@@ -65,13 +83,21 @@ def build_hero_gang_tok2vec(
     precision: str = "auto",
     edges: bool = False,
     feed_forward: int = 0,
+    normalize: bool = False,
 ) -> Tok2Vec:
     """Build the fused vectors as a tok2vec for any component (``spancat``, ``textcat`` ...).
 
     The model reads Docs and returns one array a Doc. *Shape:* (tokens, width).
     The arguments are those of ``build_hero_gang_tagger``.
     """
-    settings = check_settings(windows, recurrence, fusion, edges, feed_forward)
+    settings = check_settings(
+        windows,
+        recurrence,
+        fusion,
+        edges=edges,
+        feed_forward=feed_forward,
+        normalize=normalize,
+    )
     shim = HeroGangShim(settings, is_tagger=False, precision=precision)
     return _over(tok2vec, shim, dropout, None)
 
@@ -97,6 +123,47 @@ def build_transformer_model(
     return Hero(
         name,
         get_spans,
+        tokenizer_config=tokenizer_config,
+        transformer_config=transformer_config,
+        mixed_precision=mixed_precision,
+        grad_scaler_config=grad_scaler_config,
+        precision=precision,
+    )
+
+
+def build_frozen_transformer(
+    name: str,
+    get_spans: Callable[[list[Doc]], list[list[Span]]],
+    tokenizer_config: dict[str, Any] = {},
+    transformer_config: dict[str, Any] = {},
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = {},
+    precision: str = "auto",
+    layers: str | list[int] = "all",
+    pooling: str = "first",
+    keep: float = 8.0,
+    kept_in: str | None = None,
+) -> Model[list[Doc], FullTransformerBatch]:
+    """Build a Hero that is never trained. In a training it reads each text once.
+
+    The vectors of a token are handed out as one piece. Components that know nothing of layers
+    read those of the last one.
+
+    layers: those that are handed out: "all", "last", or numbers such as [0, 6, 12]; 0 are the
+        embeddings, negative numbers count from the last.
+    pooling: "first" or "mean" of a token's word pieces.
+    keep: gigabytes of vectors that are kept in training, 16 bits a number.
+    kept_in: a folder for them, in which other trainings over the same Hero find them too; None
+        is memory.
+    Other arguments as in ``build_transformer_model``.
+    """
+    return FrozenHero(
+        name,
+        get_spans,
+        layers=layers,
+        pooling=pooling,
+        keep=keep,
+        kept_in=kept_in,
         tokenizer_config=tokenizer_config,
         transformer_config=transformer_config,
         mixed_precision=mixed_precision,

@@ -7,6 +7,7 @@ import torch
 from spacy.language import Language
 
 from .hgn_ner import HgnNer
+from .layers.committee import Committee
 from .layers.flat import shim_of
 from .layers.hero_gang import HeroGang
 
@@ -54,12 +55,12 @@ def measure_contribution(
             f"{', '.join(nlp.pipe_names)}."
         )
     module = shim_of(component.model.get_ref("flat"))._model
-    if not hasattr(module, "gang"):
+    if not module.has_windows:
         return None
     return _measure(module, evaluate)
 
 
-def _measure(module: HeroGang, evaluate: Callable[[], float]) -> Contribution:
+def _measure(module: HeroGang | Committee, evaluate: Callable[[], float]) -> Contribution:
     with module.listening() as heard:
         f1 = evaluate()
     with module.silencing():

@@ -308,6 +308,8 @@ class HgnNer(SealedPipe):
             return losses
         set_dropout_rate(self.model, drop)
         found, backprop = self._flat.begin_update(docs)
+        members = shim_of(self._flat).members
+        examples, docs = examples * members, docs * members
         for doc, vectors in zip(docs, found.lengths.tolist()):
             require_as_many(doc, vectors)
         loss = self._learn(examples, xp2torch(found.dataXd, device=self._device))

@@ -11,6 +11,7 @@ from thinc.types import ArgsKwargs, Ints1d, Ragged
 from torch import Tensor
 
 from .blocks import Block, block_size, cut_blocks
+from .committee import Committee
 from .edges import require_transformer
 from .hero_gang import HeroGang
 from .hero_gang_shim import HeroGangShim
@@ -130,10 +131,10 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
     done = 0
     for vectors in read_vectors(model.layers[0], docs, size, shim.device, shim.reads_edges):
         for block in cut_blocks(vectors.with_edges, size, reach=max(windows, default=1) // 2):
-            z = _check_width(model, vectors.take(block.low, block.high))
+            z = _check_vectors(model, vectors.take(block.low, block.high))
             own = _own_tokens(block, vectors.is_edge, shim.device)
             with shim.predicting() as predicting:
-                module = cast(HeroGang, predicting)
+                module = cast(HeroGang | Committee, predicting)
                 part = getattr(module, method)(z, block.lengths)[own]
                 if module.heard is not None:
                     module.heard.append(module.shares(z, block.lengths)[own])
@@ -146,20 +147,24 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
 
 
 def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]]:
-    """What the module says in training, and the way back through it to the tok2vec."""
+    """What the module says in training, and the way back through it to the tok2vec.
+
+    A committee says it once a member, as if there were a copy of the Docs for each.
+    """
     shim = shim_of(model)
     z, vectors, backprop_vectors = learn_vectors(
         model.layers[0], docs, shim.device, shim.reads_edges, shim.id
     )
     shim.sends_means = sends_means(model.layers[0], vectors)
-    lengths = vectors.lengths
+    lengths = vectors.lengths * shim.members
     if not sum(lengths):
         return _to_ragged(z.new_empty(0, model.get_dim("nO")), lengths), lambda d_output: docs
-    z = _check_width(model, z).requires_grad_(backprop_vectors is not None)
+    z = _check_vectors(model, z).requires_grad_(backprop_vectors is not None)
     inputs = ArgsKwargs((z, vectors.with_edges), {"rate": model.attrs["dropout_rate"]})
     output, backprop_module = shim.begin_update(inputs)
     if vectors.is_edge is not None:
-        output = output[to_device(numpy.flatnonzero(~vectors.is_edge), shim.device)]
+        is_token = numpy.tile(~vectors.is_edge, shim.members)
+        output = output[to_device(numpy.flatnonzero(is_token), shim.device)]
 
     def backprop(d_output: Ragged) -> Any:
         sent = None
@@ -184,12 +189,23 @@ def _own_tokens(
     return to_device(places[~is_edge[block.low + places]], device)
 
 
-def _check_width(model: Flat, z: Tensor) -> Tensor:
-    if z.shape[1] != model.get_dim("nI"):
+def _check_vectors(model: Flat, z: Tensor) -> Tensor:
+    """The vectors, if they are such as the module reads. Raises ValueError for others."""
+    width, module = model.get_dim("nI"), shim_of(model)._model
+    if z.shape[-1] != width:
         raise ValueError(
-            f"The vectors that {model.name} reads have width {z.shape[1]}, but it was trained "
-            f"on width {model.get_dim('nI')}: they come from another Hero. Load the pipeline's "
-            "components as they were saved together."
+            f"The vectors that {model.name} reads have width {z.shape[-1]}, but it was trained "
+            f"on width {width}: they come from another Hero. Load the pipeline's components as "
+            "they were saved together."
+        )
+    module.fit_layers(z)
+    layers = z.shape[1] if z.dim() == 3 else None
+    if layers != module.layers:
+        raise ValueError(
+            f"{model.name} was trained on a mix of {module.layers} layers of its Hero, but reads "
+            f"{layers or 1}. Expected a transformer of spacy-hgn.FrozenTransformer.v1 with the "
+            "same layers, and Docs that it has read in this process: stored ones have the last "
+            "layer alone."
         )
     return z
 

@@ -68,10 +68,14 @@ class Hero(TransformerModel):
     def copy(self) -> "Hero":
         """Copy the model with all of its settings and weights."""
         copied = Hero(self.attrs["name"], self.attrs["get_spans"], **self.shim.settings)
-        copied.layers[0].shims[0] = self.shim.copy()
-        copied._dims = copy.deepcopy(self._dims)
-        copied._attrs = dict(self._attrs)
+        self.give_weights(copied)
         return copied
+
+    def give_weights(self, other: "Hero") -> None:
+        """Make another of the same settings a copy of this one."""
+        other.layers[0].shims[0] = self.shim.copy()
+        other._dims = copy.deepcopy(self._dims)
+        other._attrs = dict(self._attrs)
 
     def to_bytes(self) -> bytes:
         """Serialize the model, under a checksum."""
@@ -94,7 +98,7 @@ def init(model: Hero, X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: Hero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
-    spans, pieces, alignment = _prepare(model, docs)
+    spans, pieces, alignment = prepare_docs(model, docs)
     if pieces is None or alignment is None:
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
@@ -108,7 +112,7 @@ def forward(
     return batch, backprop
 
 
-def _prepare(
+def prepare_docs(
     model: Hero, docs: Sequence[Doc]
 ) -> tuple[list[list[Span]], WordpieceBatch | None, Alignment | None]:
     """Each Doc's spans, the word pieces of all spans, and which are whose; None if there are

@@ -1,4 +1,4 @@
-"""What is trained besides the Hero, as one torch module: Gang, fusion and classifier."""
+"""What is trained besides the Hero, as one torch module: the head, around Gang and fusion."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +10,18 @@ from torch.nn.functional import dropout
 
 from .fusion import FUSIONS
 from .gang import RECURRENCES, Gang
+from .layer_mix import LayerMix
 
 TINY = 1e-12
 
 
 class HeroGang(nn.Module):
-    """A feed-forward layer if one is wanted, then Gang, fusion and, in a tagger, the classifier.
+    """Gang, fusion and, in a tagger, the classifier. Before them, where these are wanted, a mix of
+    the Hero's layers, a normalization and a feed-forward layer.
 
     All methods read the Hero's vectors ``z`` of the tokens of all texts, *shape* (tokens, width),
-    and ``lengths``, the tokens of each text, on the host. What they return has the type of ``z``.
+    or (tokens, layers, width) where the Hero gives several layers; and ``lengths``, the tokens of
+    each text, on the host. What they return has the type of the vectors, of several layers float32.
     """
 
     def __init__(
@@ -28,15 +31,26 @@ class HeroGang(nn.Module):
         recurrence: str = "",
         fusion: str = "",
         feed_forward: int = 0,
+        normalize: bool = False,
+        head_dropout: bool = False,
+        layers: int | None = None,
         tags: int | None = None,
     ) -> None:
         """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
-        units of the layer before the Gang, in widths; 0 is none. tags: None is no tagger."""
+        units of the layer before the Gang, in widths; 0 is none. normalize: whether the Hero's
+        vectors are. head_dropout: whether dropout is in the feed-forward layer and before the
+        classifier too. layers: of the Hero, to be mixed; None is not known yet, or one.
+        tags: None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
+        self.head_dropout = head_dropout
         self.width_out = width
         self.is_silenced = False
         self.heard: list[Tensor] | None = None
+        if layers is not None:
+            self.mix = LayerMix(layers)
+        if normalize:
+            self.norm = nn.LayerNorm(width)
         if feed_forward:
             hidden = feed_forward * width
             self.feed_forward = nn.Sequential(
@@ -50,16 +64,33 @@ class HeroGang(nn.Module):
             self.classifier = nn.Linear(self.width_out, tags)
             self.width_out = tags
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether there is a Gang."""
+        return hasattr(self, "gang")
+
+    @property
+    def layers(self) -> int | None:
+        """Of the Hero, that are mixed; None where it gives one alone, or nothing was read yet."""
+        return len(self.mix.weights) if hasattr(self, "mix") else None
+
+    def fit_layers(self, z: Tensor) -> None:
+        """Make the mix of the layers that the Hero gives, where there is none yet."""
+        if z.dim() == 3 and self.layers is None:
+            self.mix = LayerMix(z.shape[1]).to(z.device)
+
     def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
         """A tagger's logits, or else the fused vectors. *Shape:* (tokens, width_out)
 
-        rate: of dropout on z, drawn from torch's generator, whose state can be stored.
+        rate: of dropout, drawn from torch's generator, whose state can be stored.
         """
-        fused = self._prepare(dropout(z, rate) if rate else z)
+        fused = self._prepare(z, rate)
         if hasattr(self, "gang"):
-            fused = self.fusion(fused, self._read_windows(fused, lengths)).to(z.dtype)
+            fused = self.fusion(fused, self._read_windows(fused, lengths)).to(fused.dtype)
         if not hasattr(self, "classifier"):
             return fused
+        if rate and self.head_dropout:
+            fused = dropout(fused, rate)
         with torch.autocast(z.device.type, enabled=False):
             return self.classifier(fused)
 
@@ -117,9 +148,21 @@ class HeroGang(nn.Module):
         finally:
             self.is_silenced = False
 
-    def _prepare(self, z: Tensor) -> Tensor:
+    def _prepare(self, z: Tensor, rate: float = 0.0) -> Tensor:
         """What the Gang reads. *Shape:* (tokens, width)"""
-        return z + self.feed_forward(z).to(z.dtype) if hasattr(self, "feed_forward") else z
+        if hasattr(self, "mix"):
+            z = self.mix(z)
+        if hasattr(self, "norm"):
+            z = self.norm(z)
+        if rate:
+            z = dropout(z, rate)
+        if not hasattr(self, "feed_forward"):
+            return z
+        widen, activate, narrow = self.feed_forward
+        hidden = activate(widen(z))
+        if rate and self.head_dropout:
+            hidden = dropout(hidden, rate)
+        return z + narrow(hidden).to(z.dtype)
 
     def _read_windows(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         """The Gang's vectors. *Shape:* (tokens, windows, width)"""
@@ -129,26 +172,34 @@ class HeroGang(nn.Module):
 
 
 def check_settings(
-    windows: Sequence[int], recurrence: str, fusion: str, edges: bool, feed_forward: int
+    windows: Sequence[int],
+    recurrence: str,
+    fusion: str,
+    *,
+    edges: bool = False,
+    feed_forward: int = 0,
+    normalize: bool = False,
+    head_dropout: bool = False,
+    members: int = 1,
 ) -> dict[str, Any]:
-    """The settings that ``HeroGang`` takes, and ``edges``, or ValueError.
+    """The settings of ``HeroGang``, with ``edges`` and ``members`` of the shim, or ValueError.
 
     windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp. fusion: a key of
     ``FUSIONS``. edges: whether windows read the edges of texts. Without windows there is nothing
-    that reads or fuses them. feed_forward: hidden units in widths.
+    that reads or fuses them. feed_forward: hidden units in widths. members: of a committee.
     """
-    if not isinstance(edges, bool):
-        raise ValueError(f"edges: expected true or false, got {edges!r}.")
-    if type(feed_forward) is not int or feed_forward < 0:
-        raise ValueError(
-            "feed_forward: expected a whole number, the hidden units in widths of the Hero, or 0 "
-            f"for none; got {feed_forward!r}."
-        )
-    if not check_windows(windows):
-        return {"windows": [], "feed_forward": feed_forward}
-    return {
-        "feed_forward": feed_forward,
-        "windows": list(windows),
+    settings = {
+        "windows": check_windows(windows),
+        "feed_forward": _check_number("feed_forward", feed_forward, 0, "the hidden units in "
+            "widths of the Hero, or 0 for none"),
+        "normalize": _check_bool("normalize", normalize),
+        "head_dropout": _check_bool("head_dropout", head_dropout),
+        "members": _check_number("members", members, 1, "the heads of a committee"),
+    }  # fmt: skip
+    _check_bool("edges", edges)
+    if not windows:
+        return settings
+    return settings | {
         "recurrence": _check_choice("recurrence", recurrence, RECURRENCES),
         "fusion": _check_choice("fusion", fusion, FUSIONS),
         "edges": edges,
@@ -175,4 +226,18 @@ def check_windows(windows: Sequence[int]) -> list[int]:
 def _check_choice(setting: str, value: str, choices: dict[str, Any]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"Unknown {setting}: expected one of {', '.join(choices)}, got {value!r}.")
+    return value
+
+
+def _check_bool(setting: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{setting}: expected true or false, got {value!r}.")
+    return value
+
+
+def _check_number(setting: str, value: int, least: int, what: str) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(
+            f"{setting}: expected a whole number of {least} or more, {what}; got {value!r}."
+        )
     return value

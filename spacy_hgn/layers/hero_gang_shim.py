@@ -6,6 +6,7 @@ import srsly
 import torch
 from thinc.api import get_torch_default_device
 
+from .committee import Committee
 from .hero_gang import HeroGang
 from .precision import check_precision
 from .torch_shim import TorchShim, weights_from_bytes, weights_to_bytes
@@ -30,6 +31,11 @@ class HeroGangShim(TorchShim):
         self.has_precision = bool(settings["windows"] or settings["feed_forward"])
 
     @property
+    def members(self) -> int:
+        """Heads of a committee; 1 is a head alone."""
+        return self.cfg["members"]
+
+    @property
     def is_built(self) -> bool:
         return self._model is not None
 
@@ -42,7 +48,7 @@ class HeroGangShim(TorchShim):
     def device(self) -> torch.device:
         return super().device if self.is_built else get_torch_default_device()
 
-    def build(self, width: int, tags: int | None) -> HeroGang:
+    def build(self, width: int, tags: int | None) -> HeroGang | Committee:
         """Make the module anew, with random weights."""
         self._model = self._make(width, tags).to(get_torch_default_device())
         self.step_size.clear()
@@ -66,15 +72,23 @@ class HeroGangShim(TorchShim):
                     optimizer.nr_update.pop(key, None)
 
     def to_bytes(self) -> bytes:
-        message: dict[str, Any] = {"config": self.cfg, "width": None, "tags": None, "weights": None}
+        sizes = ("width", "layers", "tags")
+        message: dict[str, Any] = {"config": self.cfg, **dict.fromkeys((*sizes, "weights"))}
         if self.is_built:
-            message |= {"width": self._model.width, "tags": self._model.tags}
+            message |= {size: getattr(self._model, size) for size in sizes}
             message["weights"] = weights_to_bytes(self._model)
         return srsly.msgpack_dumps(message)
 
     def from_bytes(self, bytes_data: bytes) -> "HeroGangShim":
         message = srsly.msgpack_loads(bytes_data)
-        younger = {"edges": False, "feed_forward": 0}  # than pipelines that are still around
+        # Than pipelines that are still around.
+        younger = {
+            "edges": False,
+            "feed_forward": 0,
+            "normalize": False,
+            "head_dropout": False,
+            "members": 1,
+        }
         stored = {**younger, **message["config"]}
         for setting, value in self.cfg.items():
             if stored.get(setting) != value:
@@ -83,12 +97,17 @@ class HeroGangShim(TorchShim):
                     f"config says {setting} = {value!r}."
                 )
         if message["weights"] is not None:
-            module = self._make(message["width"], message["tags"])
+            module = self._make(message["width"], message["tags"], message.get("layers"))
             weights_from_bytes(module, message["weights"], "hero_gang")
             self._model = module
             self.step_size.clear()
         return self
 
-    def _make(self, width: int, tags: int | None) -> HeroGang:
-        settings = {name: value for name, value in self.cfg.items() if name != "edges"}
-        return HeroGang(width, tags=tags if self.is_tagger else None, **settings)
+    def _make(
+        self, width: int, tags: int | None, layers: int | None = None
+    ) -> HeroGang | Committee:
+        of_shim = ("edges", "members")
+        settings = {name: value for name, value in self.cfg.items() if name not in of_shim}
+        settings |= {"tags": tags if self.is_tagger else None, "layers": layers}
+        heads = [HeroGang(width, **settings) for _ in range(self.members)]
+        return heads[0] if self.members == 1 else Committee(heads)

@@ -111,7 +111,7 @@ def forward_encoder(
     the way back. *Shape of the last hidden states:* (rows, places, width).
     """
     shim = cast(HeroShim, model.shims[0])
-    inputs = _to_device(pieces, shim.device)
+    inputs = to_device(pieces, shim.device)
     output, backprop_module = shim(ArgsKwargs(args=(), kwargs=inputs), is_train)
     hidden, mask = output["last_hidden_state"], inputs["attention_mask"]
     unreached = pieces.input_ids.shape[1] - hidden.shape[1]
@@ -127,7 +127,7 @@ def forward_encoder(
     return output, backprop
 
 
-def _to_device(pieces: WordpieceBatch, device: torch.device) -> dict[str, Tensor]:
+def to_device(pieces: WordpieceBatch, device: torch.device) -> dict[str, Tensor]:
     """Word pieces as the keyword arguments of the torch module, in one copy to the device.
 
     Places that no sequence reaches stay out: there may be one more than the Hero holds.

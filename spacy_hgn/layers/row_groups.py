@@ -47,7 +47,7 @@ def run_in_groups(
     hidden: torch.Tensor | None = None
     ways_back = []
     for rows in groups:
-        output, backprop_group = encoder(_take(pieces, rows), is_train)
+        output, backprop_group = encoder(take_rows(pieces, rows), is_train)
         part = output["last_hidden_state"].detach()
         if hidden is None:
             hidden = sparse_zeros((*pieces.input_ids.shape, part.shape[2]), part)
@@ -88,7 +88,7 @@ def group_rows(
     return [torch.tensor(group) for group in groups]
 
 
-def _take(pieces: WordpieceBatch, rows: torch.Tensor) -> WordpieceBatch:
+def take_rows(pieces: WordpieceBatch, rows: torch.Tensor) -> WordpieceBatch:
     """The batch of some of the rows, without the places that none of them reaches."""
     chosen = rows.tolist()
     lengths = [pieces.lengths[row] for row in chosen]

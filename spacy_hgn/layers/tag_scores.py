@@ -4,6 +4,7 @@ import torch
 from thinc.api import Model
 from torch import Tensor
 
+from .committee import Committee
 from .flat import shim_of
 
 
@@ -25,6 +26,7 @@ def trained_tags(model: Model) -> Tensor:
 
     *Shape:* (nO,), boolean
     """
-    classifier = shim_of(model.get_ref("flat"))._model.classifier
+    module = shim_of(model.get_ref("flat"))._model
+    classifier = (module.heads[0] if isinstance(module, Committee) else module).classifier
     weights = torch.cat([classifier.weight, classifier.bias[:, None]], dim=1)
     return weights.any(dim=1)

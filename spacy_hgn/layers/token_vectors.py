@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .blocks import group_docs
 from .edges import reads_pieces, require_no_pieces, require_transformer
+from .frozen_vectors import find_layers
 from .hero_rows import find_rows
 from .lists import ends_of, split
 from .step_size import StepSize
@@ -56,11 +57,11 @@ class TokenVectors(Protocol):
     def take(self, low: int, high: int) -> Tensor:
         """Those from low up to high, counted through all Docs.
 
-        *Shape:* (high - low, width)
+        *Shape:* (high - low, width), or (high - low, layers, width) of a frozen Hero's layers
         """
 
     def learn(self) -> tuple[Tensor, Callable[[Tensor], Any]]:
-        """All of them, *shape* (vectors, width), and from their gradient that of the tok2vec."""
+        """All of them, of the same shape, and from their gradient that of the tok2vec."""
 
 
 def read_vectors(
@@ -167,6 +168,10 @@ def _read(
         return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
+    if (frozen := find_layers(datas)) is not None:
+        if edges:
+            require_no_pieces(datas)
+        return frozen, None
     is_trained = backprop_hero not in DEAD_ENDS
     learns = is_trained or _has_weights(to_arrays)
     if (rows := find_rows(datas, to_arrays, edges)) is not None:

@@ -27,8 +27,9 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
     set_dropout_rate(student, drop)
     found, backprop = student.get_ref("flat").begin_update(docs)
     targets = teacher.get_ref("flat").predict(docs)
-    device = shim_of(student.get_ref("flat")).device
-    p, q = (xp2torch(each.dataXd, device=device) for each in (found, targets))
+    shim = shim_of(student.get_ref("flat"))
+    p, q = (xp2torch(each.dataXd, device=shim.device) for each in (found, targets))
+    q = q.repeat(shim.members, 1)
     loss, gradient = distil(p, q, trained_tags(teacher))
     backprop(SumGradient(gradient, found.lengths, len(p)))
     return loss.item()

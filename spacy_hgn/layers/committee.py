@@ -1,0 +1,98 @@
+"""Several heads over one Hero, each trained alone, that predict by their mean probability."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from .hero_gang import HeroGang
+
+
+class Committee(nn.Module):
+    """Heads of one kind, which differ by the weights that they began with and by their dropout.
+
+    It has the methods of ``HeroGang``, whose answers are the means of the members'.
+    """
+
+    def __init__(self, members: Sequence[HeroGang]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.width = members[0].width
+        self.heard: list[Tensor] | None = None
+
+    @property
+    def heads(self) -> list[HeroGang]:
+        """The members."""
+        return list(self.members)  # type: ignore[arg-type]
+
+    @property
+    def tags(self) -> int | None:
+        """As each member has."""
+        return self.heads[0].tags
+
+    @property
+    def width_out(self) -> int:
+        """As each member has."""
+        return self.heads[0].width_out
+
+    @property
+    def layers(self) -> int | None:
+        """As each member has."""
+        return self.heads[0].layers
+
+    def fit_layers(self, z: Tensor) -> None:
+        """Make each member's mix of layers, where there is none yet."""
+        for head in self.heads:
+            head.fit_layers(z)
+
+    def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
+        """All members' logits, one member's behind the other's, as if each read a copy of the
+        texts. *Shape:* (members * tokens, tags)"""
+        return torch.cat([head(z, lengths, rate) for head in self.heads])
+
+    def predict(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The mean of the members' probabilities. *Shape:* (tokens, tags)"""
+        return self._mean(lambda head: head.predict(z, lengths))
+
+    def read(self, output: Tensor) -> Tensor:
+        """Probabilities from the logits of ``forward``."""
+        return self.heads[0].read(output)
+
+    def resize(self, tags: int) -> None:
+        """Give all members more tags."""
+        for head in self.heads:
+            head.resize(tags)
+
+    def weights(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """What the members' attentions give to windows and Hero. *Shape:* (tokens, windows + 1)"""
+        return self._mean(lambda head: head.weights(z, lengths))
+
+    def shares(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
+        """How much the members' windows say. *Shape:* (tokens, 1)"""
+        return self._mean(lambda head: head.shares(z, lengths))
+
+    @property
+    def has_windows(self) -> bool:
+        """As each member has."""
+        return self.heads[0].has_windows
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Tensor]]:
+        """In this context, all threads' predictions note the ``shares`` of their tokens."""
+        self.heard = []
+        try:
+            yield self.heard
+        finally:
+            self.heard = None
+
+    @contextmanager
+    def silencing(self) -> Iterator[None]:
+        """In this context, all members' windows are vectors of zeros, in all threads."""
+        with ExitStack() as stack:
+            for head in self.heads:
+                stack.enter_context(head.silencing())
+            yield
+
+    def _mean(self, ask: Callable[[HeroGang], Tensor]) -> Tensor:
+        return torch.stack(list(map(ask, self.heads))).mean(dim=0)
