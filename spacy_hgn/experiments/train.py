@@ -17,6 +17,7 @@ from thinc.api import Config, fix_random_seed
 
 from ..contribution import Contribution, measure_contribution
 from ..gradient_norms import Clipping
+from ..layers.frozen_hero import keeping_vectors
 from ..learning.logger import read_clipping
 from .protocols import Protocol
 from .scores import Entity, get_gold, get_predicted, score
@@ -98,7 +99,11 @@ def train(
     contribution = None
     if dev:
         contribution = measure_contribution(nlp, lambda: evaluate(nlp, dev).scores["f"])
-    test = evaluate(watch.get_chosen(), paths["test"]) if protocol.reads_test else None
+    test = None
+    if protocol.reads_test:
+        chosen = watch.get_chosen()
+        with keeping_vectors(chosen):  # other runs read the same
+            test = evaluate(chosen, paths["test"])
     return Trained(
         test=test,
         dev=watch.best,

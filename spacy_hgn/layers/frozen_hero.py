@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from thinc.types import Ragged
@@ -143,6 +145,23 @@ class FrozenHero(Hero):
             sorted(shim.settings["tokenizer_config"].items()),
         )
         return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def keeping_vectors(nlp: Language) -> Iterator[None]:
+    """In this context, a pipeline's frozen Heroes keep vectors of what they read, as in a training;
+    at its end, those for a folder are in it."""
+    models = (getattr(pipe, "model", None) for _, pipe in nlp.components)
+    heroes = [model for model in models if isinstance(model, FrozenHero)]
+    before = [hero.is_learning for hero in heroes]
+    for hero in heroes:
+        hero.is_learning = True
+    try:
+        yield
+    finally:
+        for hero, was_learning in zip(heroes, before):
+            hero.kept.write()
+            hero.is_learning = was_learning
 
 
 def init_frozen(model: FrozenHero, X: list[Doc] | None = None, Y: Any = None) -> None:
