@@ -110,6 +110,7 @@ def build_transformer_model(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = {},
     precision: str = "auto",
+    trained_layers: int | None = None,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Build the Hero: ``spacy-transformers.TransformerModel.v3`` with exact alignment.
 
@@ -119,6 +120,8 @@ def build_transformer_model(
     mixed_precision, grad_scaler_config: as in spacy-transformers, for training on a GPU.
     precision: "float32", "bfloat16", or "auto", which is bfloat16 where the processor has
         instructions for it; weights and their updates are float32.
+    trained_layers: how many of its last layers learn; None is all of it. Those below then read
+        each text once in a training.
     """
     return Hero(
         name,
@@ -128,6 +131,7 @@ def build_transformer_model(
         mixed_precision=mixed_precision,
         grad_scaler_config=grad_scaler_config,
         precision=precision,
+        trained_layers=trained_layers,
     )
 
 
@@ -182,6 +186,7 @@ def build_tok2vec_transformer(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = {},
     precision: str = "auto",
+    trained_layers: int | None = None,
 ) -> Tok2Vec:
     """Build the Hero inside of a component, not shared with others.
 
@@ -196,6 +201,7 @@ def build_tok2vec_transformer(
         mixed_precision,
         grad_scaler_config,
         precision,
+        trained_layers,
     )
     # Nested as the listener is, so that either's weights fit the other.
     return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))

@@ -1,6 +1,7 @@
 """The shim that holds the Hero's torch module and tokenizer."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import numpy
@@ -18,6 +19,7 @@ from .embeddings import EmbeddingGradients
 from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
 from .precision import check_precision
 from .torch_shim import TorchShim
+from .upper_layers import UpperLayers, check_trained_layers
 
 
 class HeroShim(TorchShim, HFShim):
@@ -33,14 +35,18 @@ class HeroShim(TorchShim, HFShim):
         mixed_precision: bool,
         grad_scaler_config: dict[str, Any],
         precision: str,
+        trained_layers: int | None = None,
     ) -> None:
+        """trained_layers: of the last ones, None is all."""
         self.settings: dict[str, Any] = {
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
             "mixed_precision": mixed_precision,
             "grad_scaler_config": dict(grad_scaler_config),
             "precision": check_precision(precision),
+            "trained_layers": check_trained_layers(trained_layers),
         }
+        self._upper: UpperLayers | None = None
         self.precision = precision
         self._embeddings = EmbeddingGradients()
         hero = HFObjects(None, None, None, dict(tokenizer_config), dict(transformer_config))
@@ -74,7 +80,8 @@ class HeroShim(TorchShim, HFShim):
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the Hero in training mode. Returns its output and the way back."""
         self._embeddings.make_sparse(self._model)
-        output, backprop = super().begin_update(inputs)
+        with self.autocast(), self._over_kept(inputs):
+            output, backprop = super().begin_update(inputs)
 
         def backprop_into_tables(grads: ArgsKwargs) -> Any:
             # Not before: nlp.update(sgd=...) uses up the Hero's gradients in between.
@@ -83,9 +90,20 @@ class HeroShim(TorchShim, HFShim):
 
         return output, backprop_into_tables
 
+    def _over_kept(self, inputs: ArgsKwargs) -> AbstractContextManager:
+        """The context in which the last layers alone are run, where only they learn."""
+        trained = self.settings["trained_layers"]
+        if trained is None:
+            return nullcontext()
+        if self._upper is None:
+            self._upper = UpperLayers(self._model, trained)
+        return self._upper.over_kept(inputs.kwargs)
+
     def copy(self) -> "HeroShim":
-        """Copy the Hero, without its gradients."""
+        """Copy the Hero, without its gradients and what it has kept."""
+        upper, self._upper = self._upper, None
         copied = cast(HeroShim, super().copy())
+        self._upper = upper
         copied._embeddings = EmbeddingGradients()
         return copied
 
@@ -98,6 +116,7 @@ class HeroShim(TorchShim, HFShim):
         if hero:
             self._hfmodel = hero_from_bytes(hero)
             self._model = self._hfmodel.transformer
+            self._upper = None
             self.step_size.clear()
         return self
 
