@@ -1,5 +1,6 @@
 """A Hero from the hub or a local folder, and to and from bytes without pickle."""
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def hero_from_bytes(data: bytes) -> HFObjects:
     with tempfile.TemporaryDirectory() as folder:
         for name, content in message["tokenizer"].items():
             _path_in(folder, name).write_bytes(content)
-        srsly.write_json(Path(folder) / "config.json", _without_kernels(message["config"]))
+        # Not by srsly: it makes 0.0 of layer_norm_eps = 1e-12.
+        settings = json.dumps(_without_kernels(message["config"]))
+        (Path(folder) / "config.json").write_text(settings, encoding="utf8")
         config = AutoConfig.from_pretrained(folder, **alone)
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=message["use_fast"], **alone)
     with no_init_weights():

@@ -158,3 +158,11 @@ def test_an_uninitialized_pipeline_can_be_saved(hero_folders, tmp_path):
     loaded = spacy.load(tmp_path)
     loaded.initialize()
     assert_same(pipe_vectors(loaded, TEXTS), pipe_vectors(nlp, TEXTS))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_tiny_numbers_of_the_configuration_stay(hero_folders):
+    nlp = make_pipeline(hero_folders["bert"], transformer_config={"layer_norm_eps": 1e-12})
+    loaded = load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+    for each in (nlp, loaded):
+        assert each.get_pipe("transformer").model.transformer.config.layer_norm_eps == 1e-12
