@@ -10,10 +10,8 @@ tag as many words as a trained one would (peers/passes.py sees to that).
 """
 
 import json
-import os
 import statistics
 import subprocess
-import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from common import HERO, HERO_OPTION, ROOT, check_hero, wnut17, write_results
+from common import HERO, HERO_OPTION, check_hero, wnut17, write_results
+from environments import SCRIPTS, environment, last_words, variables
 
-SCRIPTS = ROOT / "benchmarks" / "peers"
-ENVIRONMENTS = ROOT / "benchmarks" / ".venvs"
 ROUNDS = 3
 TRIAL_TEXTS = 160
 """Texts by which the batch size is chosen."""
@@ -123,12 +120,6 @@ class Peer:
         texts.write_text(json.dumps(self.texts))
         script = SCRIPTS / f"{self.candidate.script}.py"
         settings = ["--threads", str(threads), "--precision", self.candidate.precision]
-        variables = {
-            "PYTHONPATH": str(ROOT / "benchmarks"),
-            "OMP_NUM_THREADS": str(threads),
-            "RAYON_NUM_THREADS": str(threads),  # the tokenizers'
-            "HF_HUB_OFFLINE": "1",
-        }
         with self.log.open("a") as log:
             return subprocess.Popen(
                 [python, script, texts, HERO, *settings],
@@ -136,7 +127,7 @@ class Peer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **variables},
+                env=variables(threads),
             )
 
     def is_ready(self) -> bool:
@@ -201,34 +192,13 @@ class Peer:
         }
 
     def reason(self) -> str:
-        """Why there are no results: the last line of what the installation or the peer said."""
-        lines = [line.strip() for line in self.log.read_text().splitlines() if line.strip()]
-        return lines[-1] if lines else "It ended without a word."
+        """Why there are no results."""
+        return last_words(self.log)
 
     def stop(self) -> None:
         """Let the process end: there are no more lines for it."""
         if self.process is not None:
             self.process.communicate()
-
-
-def environment(script: str, log: Path) -> Path | None:
-    """The Python that runs a script; None where its requirements can't be installed."""
-    requirements = SCRIPTS / f"{script}.txt"
-    if not requirements.exists():
-        return Path(sys.executable)
-    folder = ENVIRONMENTS / script
-    python = folder / "bin" / "python"
-    installed = folder / "installed.txt"
-    if installed.exists() and installed.read_text() == requirements.read_text():
-        return python
-    print(f"{folder.relative_to(ROOT)}: installing", flush=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in ([sys.executable, "-m", "venv", "--clear", folder], [*pip, "-r", requirements]):
-        with log.open("a") as errors:
-            if subprocess.run(command, stdout=errors, stderr=errors).returncode:
-                return None
-    installed.write_text(requirements.read_text())
-    return python
 
 
 def compare(peers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

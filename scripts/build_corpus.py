@@ -53,7 +53,11 @@ def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[st
             sys.exit(f"--vars.hero paper: {corpus} isn't in the paper. Name a Hero.")
         given = {**given, "hero": paper["heroes"][0]}
     hero = given.get("hero", table["default"]["hero"])
-    best = best_of_paper(paper, given) if recipe.name == "paper" else table["heroes"].get(hero, {})
+    best: dict[str, Any] = {}
+    if recipe.name == "paper":
+        best = best_of_paper(paper, given)
+    elif recipe.trains_hero:
+        best = table["heroes"].get(hero, {})
     chosen = {
         "name": f"hgn_{corpus.replace('-', '_')}",
         "data": f"{row['title']} ({row['licence']})" if "licence" in row else row["title"],

@@ -11,7 +11,7 @@ from typing import Any
 from confection import Config
 from fetch_hero import locate
 
-from spacy_hgn.recipes import DEFAULT, RecipeError, read_recipe
+from spacy_hgn.recipes import DEFAULT, RecipeError, choose_recipe, fit_to_hero, read_recipe
 
 PROJECT = Path(__file__).parent.parent
 
@@ -21,9 +21,21 @@ def widths(text: str) -> list[int]:
     return [int(width) for width in text.strip("[] ").split(",") if width.strip()]
 
 
+def is_true(text: str) -> bool:
+    """Whether a yes or no is one, as spaCy hands it on."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError
+    return text.lower() == "true"
+
+
 # What can be chosen, project.yml's vars: for the steps of the workflow build, and for the training,
 # each with its place in configs/hgn.cfg.
 STEPS = {"name": str, "version": str, "lang": str, "source": str, "data": str, "gpu": int}
+READING = {
+    **{"format": str, "delimiter": str, "column": int, "token_column": int, "scheme": str},
+    **{"comments": is_true, "tag_names": str, "ignore": str, "rejected": str, "merge": int},
+    "lenient": is_true,
+}
 TRAINING = {
     "recipe": (str, "vars.recipe"),
     "lang": (str, "nlp.lang"),
@@ -33,12 +45,13 @@ TRAINING = {
     "windows": (widths, "components.hgn_ner.model.windows"),
     "recurrence": (str, "components.hgn_ner.model.recurrence"),
     "fusion": (str, "components.hgn_ner.model.fusion"),
+    "members": (int, "components.hgn_ner.model.members"),
     "steps": (int, "training.max_steps"),
     "warmup": (int, "vars.warmup_steps"),
     "eval_frequency": (int, "training.eval_frequency"),
     "seed": (int, "system.seed"),
 }
-VARS = {**STEPS, **{name: read for name, (read, _) in TRAINING.items()}}
+VARS = {**STEPS, **READING, **{name: read for name, (read, _) in TRAINING.items()}}
 
 
 def main() -> None:
@@ -53,6 +66,7 @@ def main() -> None:
     config = Config().from_disk(
         PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=make_overrides(given)
     )
+    fit_to_hero(config)
     path = PROJECT / "training" / f"{given['name']}.cfg"
     path.parent.mkdir(exist_ok=True)
     config.to_disk(path)
@@ -69,11 +83,19 @@ def make_overrides(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_vars(parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """Those of project.yml's vars that the command line gives, besides what the parser has."""
-    for name, read in VARS.items():
+    """Those of project.yml's vars that the command line gives, besides what the parser has.
+
+    ``frozen`` is told as a recipe; exit where another one is named.
+    """
+    for name, read in {**VARS, "frozen": is_true}.items():
         parser.add_argument(f"--{name}", type=read, default=argparse.SUPPRESS)
-    empty = {f"--{name}=" for name in VARS}  # project.yml hands on all vars, given or not
-    return vars(parser.parse_args([word for word in sys.argv[1:] if word not in empty]))
+    empty = {f"--{name}=" for name in (*VARS, "frozen")}  # project.yml hands on all vars
+    found = vars(parser.parse_args([word for word in sys.argv[1:] if word not in empty]))
+    try:
+        recipe = choose_recipe(found.get("recipe"), found.pop("frozen", False))
+    except RecipeError as error:
+        sys.exit(f"--vars.frozen: {error}")
+    return found if recipe is None else {**found, "recipe": recipe}
 
 
 if __name__ == "__main__":

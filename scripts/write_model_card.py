@@ -9,6 +9,7 @@ import spacy
 import srsly
 
 from spacy_hgn.corpora.stats import count_parts
+from spacy_hgn.recipes import FROZEN_HERO
 
 
 def main() -> None:
@@ -76,20 +77,29 @@ def settings(config: dict[str, Any]) -> str:
     ner = config["components"]["hgn_ner"]
     model = ner["model"]
     training = config["training"]
-    hero = Path(str(config["components"]["transformer"]["model"]["name"])).name
     return f"""## Model and training
 
 | setting | value |
 |---|---|
 | recipe | {config["vars"].get("recipe", "of its own")} |
-| Hero | {hero} |
+| Hero | {hero(config["components"]["transformer"]["model"])} |
 | windows | {model["windows"]} |
 | recurrence | {model["recurrence"]} |
 | fusion | {model["fusion"]} |
+| heads | {model.get("members", 1)} |
 | tag scheme, decoder | {ner["tag_scheme"]}, {ner["decoder"]} |
 | dropout | {training["dropout"]} |
 | steps | {training["max_steps"]} |
 | seed | {training["seed"]} |"""
+
+
+def hero(model: dict[str, Any]) -> str:
+    """The Hero's name, and whether it was trained."""
+    name = Path(str(model["name"])).name
+    if model["@architectures"] != FROZEN_HERO:
+        return name
+    layers, pooling = model["layers"], model["pooling"]
+    return f"{name}, frozen; layers: {layers}, pooling: {pooling}"
 
 
 def windows(contribution: dict[str, float] | None) -> list[str]:

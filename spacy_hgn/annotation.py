@@ -41,20 +41,22 @@ def score_of(span: Span) -> float | None:
 
 def annotate(
     docs: Sequence[Doc],
-    borders: Borders,
     key: str | None,
     labels: Sequence[str],
     entities: Sequence[tuple[Entity, float]],
+    overlap: bool = False,
 ) -> None:
     """Add entities to those on Docs, and, unless key is None, to ``doc.spans[key]`` with scores.
 
     What a group had before stays in it as long as it is an entity still.
 
-    borders: of all Docs. entities: in order, each with its score; their tokens are counted
-    through all Docs.
+    entities: in order, each with its score; their tokens are counted through all Docs.
+    overlap: whether they may be where others are; then they are in ``doc.spans`` alone, and a
+        group is what was found, no more.
     """
     ends = ends_of(list(map(len, docs)))
-    is_bare = numpy.diff(ends_of(~borders.free)[ends]) == 0
+    free = borders_of(*docs).free
+    is_bare = numpy.diff(ends_of(~free)[ends]) == 0
     firsts = [start for (start, _, _), _ in entities]
     bounds = pairwise(numpy.searchsorted(firsts, ends).tolist())
     for doc, first, bare, (low, high) in zip(docs, ends.tolist(), is_bare.tolist(), bounds):
@@ -62,10 +64,16 @@ def annotate(
             (Span(doc, start - first, end - first, labels[label]), score)
             for (start, end, label), score in entities[low:high]
         ]
-        scored = found if bare else _sorted([*predicted_entities(doc, key), *found])
-        _add_entities(doc, [span for span, _ in found], bare)
+        before = [] if bare or overlap else predicted_entities(doc, key)
+        fitting = [span for span, _ in found if not overlap or _fits(span, free, first)]
+        _add_entities(doc, fitting, bare)
         if key is not None:
-            doc.spans[key] = _to_group(doc, key, scored)
+            doc.spans[key] = _to_group(doc, key, _sorted([*before, *found]))
+
+
+def _fits(span: Span, free: numpy.ndarray, first: int) -> bool:
+    """Whether there is room for an entity. first: its Doc's first token among all."""
+    return bool(free[first + span.start : first + span.end].all())
 
 
 def _to_group(doc: Doc, key: str, scored: Sequence[tuple[Span, float]]) -> SpanGroup:
@@ -100,6 +108,12 @@ def borders_before(doc: Doc, key: str | None) -> Borders:
     for entity, _ in predicted_entities(doc, key):
         free[entity.start : entity.end] = True
     return replace(borders, free=free)
+
+
+def borders_alone(*docs: Doc) -> Borders:
+    """The borders of Docs as if there were no entities on them; blocked tokens stay so."""
+    marks = numpy.concatenate([doc.to_array([ENT_IOB, ENT_TYPE]) for doc in docs])
+    return replace(borders_of(*docs), free=~((marks[:, 0] == 3) & (marks[:, 1] == 0)))
 
 
 def _add_entities(doc: Doc, spans: list[Span], is_bare: bool) -> None:

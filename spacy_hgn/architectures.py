@@ -207,6 +207,19 @@ def build_tok2vec_transformer(
     return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
+def build_tok2vec_frozen_transformer(
+    hero: Model[list[Doc], FullTransformerBatch],
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+) -> Tok2Vec:
+    """Build a frozen Hero inside of a component, not shared with others.
+
+    hero: a spacy-hgn.FrozenTransformer.v1. pooling, grad_factor: as in the listener that it
+    stands in place of; a token is one piece.
+    """
+    return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))
+
+
 def _over(tok2vec: Tok2Vec, shim: HeroGangShim, dropout: float, nO: int | None) -> Tok2Vec:
     """One flat layer over the Hero, and its array cut into those of the Docs."""
     if not 0 <= dropout < 1:

@@ -9,6 +9,7 @@ tag_scheme = "bio"
 decoder = "viterbi"
 threshold = 0.0
 scores = true
+overlap = false
 incorrect_spans_key = null
 loss_factor = 1.0
 

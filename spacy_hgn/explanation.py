@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
+import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 
 from .decoding import Borders, Entity, decode
+from .layers.committee import Committee
 from .layers.flat import ask_module, shim_of
 from .layers.hero_gang import has_weights
 from .scores.calibration import temper
@@ -63,6 +65,8 @@ class Explanation:
     probabilities: of each tag, under the component's temperature, as the scores are.
         *Shape:* (tokens, tags)
     entities: those that the component predicts, in order.
+    layers: how much of each of the Hero's layers is in its vectors, the same for all texts; 0 are
+        the embeddings, and the shares sum to 1. None where the Hero gives one layer alone.
     """
 
     words: tuple[str, ...]
@@ -74,6 +78,7 @@ class Explanation:
     shares: numpy.ndarray
     probabilities: numpy.ndarray
     entities: tuple[ExplainedEntity, ...]
+    layers: tuple[tuple[int, float], ...] | None = None
 
     @property
     def text(self) -> str:
@@ -105,6 +110,7 @@ class Explanation:
             "shares": self.shares.tolist(),
             "probabilities": self.probabilities.tolist(),
             "entities": list(map(asdict, self.entities)),
+            "layers": None if self.layers is None else list(map(list, self.layers)),
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -133,6 +139,7 @@ def explain(component: "HgnNer", doc: Doc, borders: Borders) -> Explanation:
         shares=_shares(component.model, fusion, doc),
         probabilities=tempered,
         entities=tuple(each for each in entities if each.score >= component.threshold),
+        layers=_layers(component),
     )
 
 
@@ -182,3 +189,14 @@ def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:
         return numpy.zeros(len(doc), dtype="float32")
     found = ask_module(model.get_ref("flat"), [doc], "shares", 1)
     return model.ops.to_numpy(found.dataXd)[:, 0]
+
+
+def _layers(component: "HgnNer") -> tuple[tuple[int, float], ...] | None:
+    """The Hero's layers, each with its share; of a committee, the mean of its members'."""
+    module = shim_of(component.model.get_ref("flat"))._model
+    heads = module.heads if isinstance(module, Committee) else [module]
+    if not hasattr(heads[0], "mix"):
+        return None
+    shares = torch.stack([head.mix.shares for head in heads]).mean(dim=0).tolist()
+    over = component.trained_over
+    return tuple(zip(range(len(shares)) if over is None else over.layers, shares))

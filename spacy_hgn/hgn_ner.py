@@ -24,9 +24,9 @@ from thinc.api import (
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 
-from .annotation import annotate, borders_before, register_score
+from .annotation import annotate, borders_alone, borders_before, register_score
 from .config_optimizer import let_optimizer_refer
-from .decoding import DECODERS, borders_of, decode
+from .decoding import DECODERS, Borders, borders_of, decode
 from .default_config import DEFAULT_CONFIG
 from .explanation import Explanation, explain
 from .forking import let_forked_processes_compute
@@ -45,6 +45,7 @@ from .scores.calibration import temper
 from .scores.posteriors import Posteriors, entity_probabilities
 from .sealed_pipe import SealedPipe
 from .tags import TagSet, check_label
+from .trained_over import TrainedOver, from_cfg, require_hero, to_cfg, trained_over
 from .upstream import (
     belong_to,
     require_as_many,
@@ -71,6 +72,7 @@ def make_hgn_ner(
     decoder: str,
     threshold: float,
     scores: bool,
+    overlap: bool,
     incorrect_spans_key: str | None,
     loss_factor: float,
     scorer: Callable | None,
@@ -85,6 +87,7 @@ def make_hgn_ner(
         decoder=decoder,
         threshold=threshold,
         scores=scores,
+        overlap=overlap,
         incorrect_spans_key=incorrect_spans_key,
         loss_factor=loss_factor,
         scorer=scorer,
@@ -103,6 +106,8 @@ class HgnNer(SealedPipe):
     its borders and label, among those that the tag scheme and the text allow. ``doc.spans`` has
     the entities under the component's name, and their scores in ``attrs["scores"]``.
 
+    trained_over: the frozen Hero that its vectors must come from, if it was one in training.
+
     temperature: what the logits are divided by for scores, set by ``spacy hgn calibrate``. Which
     entities are found, ``threshold`` aside, doesn't depend on it.
     """
@@ -117,6 +122,7 @@ class HgnNer(SealedPipe):
         decoder: str = "viterbi",
         threshold: float = 0.0,
         scores: bool = True,
+        overlap: bool = False,
         incorrect_spans_key: str | None = None,
         loss_factor: float = 1.0,
         scorer: Callable | None = None,
@@ -124,10 +130,11 @@ class HgnNer(SealedPipe):
         """vocab: the shared vocabulary. model: from Docs to tag probabilities, one array a
         Doc of *shape* (tokens, tags). tag_scheme: "bio" or "biluo". decoder: "viterbi", or
         "argmax" as in the paper. threshold: drop entities that are less probable.
-        scores: whether to write ``doc.spans``, and so ``ent._.score``. incorrect_spans_key:
-        where ``doc.spans`` of the training data holds spans that are known not to be entities.
-        loss_factor: how much the loss weighs on a Transformer or tok2vec beside those of other
-        components. scorer: the scoring method.
+        scores: whether to write ``doc.spans``, and so ``ent._.score``. overlap: whether
+        ``doc.spans`` has what it finds where entities of others are as well; ``doc.ents`` hasn't.
+        incorrect_spans_key: where ``doc.spans`` of the training data holds spans that are known
+        not to be entities. loss_factor: how much the loss weighs on a Transformer or tok2vec
+        beside those of other components. scorer: the scoring method.
 
         Raises ValueError for an unknown tag_scheme or decoder, an impossible threshold, or a
         loss_factor that isn't above 0.
@@ -146,10 +153,12 @@ class HgnNer(SealedPipe):
         self.decoder = decoder
         self.threshold = threshold
         self.scores = scores
+        self.overlap = overlap
         self.temperature = 1.0
         self.incorrect_spans_key = incorrect_spans_key
         self.loss_factor = loss_factor
         self.scorer = scorer
+        self.trained_over: TrainedOver | None = None
         self.tag_set = TagSet(tag_scheme, ())
         self._unlearnable = UnlearnableGold()
         self._step_loss = StepLoss()
@@ -225,19 +234,22 @@ class HgnNer(SealedPipe):
         tags = [self.model.ops.alloc2f(len(doc), len(self.tag_set)) for doc in sample]
         self.model.initialize(X=sample, Y=tags)
         self.temperature = 1.0
+        self.trained_over = None if nlp is None else trained_over(self.model, nlp)
+        if self.trained_over is not None:
+            shim_of(self._flat)._model.fit_layers(len(self.trained_over.layers))
 
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
         """Tag probabilities on the host, one array a Doc: all are views of that of the batch.
 
         *Shape of each:* (tokens, tags). Raises ValueError where the model listens to a component
-        that hasn't run.
+        that hasn't run, or was trained over another frozen Hero.
         """
         docs = list(docs)
         filled = [doc for doc in docs if len(doc)]
         found = numpy.empty((0, len(self.tag_set)), dtype="float32")
         if filled:
             self._require_initialized()
-            require_vectors(self.model, filled)
+            self._require_vectors(filled)
             found = self.model.ops.to_numpy(self._flat.predict(filled).dataXd)
         return split(found, ends_of(list(map(len, docs))))
 
@@ -250,12 +262,12 @@ class HgnNer(SealedPipe):
         if not docs:
             return
         probabilities = numpy.concatenate(list(map(to_numpy, scores)))
-        borders = borders_of(*docs)
+        borders = borders_alone(*docs) if self.overlap else borders_of(*docs)
         found = decode(probabilities, borders, self.tag_set, self.decoder)
         tempered = temper(probabilities, self.temperature)
         probable = entity_probabilities(tempered, borders, self.tag_set, found)
         kept = [pair for pair in zip(found, probable) if pair[1] >= self.threshold]
-        annotate(docs, borders, self._spans_key, self.labels, kept)
+        annotate(docs, self._spans_key, self.labels, kept, self.overlap)
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
         """What else might be where the span is: the k most probable entities that have any of its
@@ -270,7 +282,7 @@ class HgnNer(SealedPipe):
         (probabilities,) = self.predict([span.doc])
         posteriors = Posteriors(
             temper(probabilities, self.temperature),
-            borders_before(span.doc, self._spans_key),
+            self._borders_before(span.doc),
             self.tag_set,
         )
         return find_alternatives(posteriors, span.start, span.end, self.labels, k)
@@ -284,7 +296,7 @@ class HgnNer(SealedPipe):
         Raises ValueError where vectors are missing, TypeError for no Doc.
         """
         _expect(doc, Doc, "such as nlp(text)")
-        return explain(self, doc, borders_before(doc, self._spans_key))
+        return explain(self, doc, self._borders_before(doc))
 
     def update(
         self,
@@ -306,6 +318,8 @@ class HgnNer(SealedPipe):
         docs = [eg.predicted for eg in examples]
         if not any(map(len, docs)):
             return losses
+        if self.trained_over is not None:
+            require_hero(self.model, docs, self.trained_over, self.name)
         set_dropout_rate(self.model, drop)
         found, backprop = self._flat.begin_update(docs)
         members = shim_of(self._flat).members
@@ -367,7 +381,7 @@ class HgnNer(SealedPipe):
         docs = [eg.predicted for eg in examples if len(eg.predicted)]
         if self._rehearsal_model is None or not docs:
             return losses
-        require_vectors(self.model, docs)
+        self._require_vectors(docs)
         total = rehearse(self.model, self._rehearsal_model, docs, drop)
         losses[self.name] += self._step_loss.add(total, sum(map(len, docs)))
         if sgd:
@@ -385,7 +399,7 @@ class HgnNer(SealedPipe):
     def get_cfg(self) -> dict[str, Any]:
         """What to store besides the weights."""
         learnt = {"labels": list(self.labels), "temperature": self.temperature}
-        return {**self._settings, **learnt}
+        return {**self._settings, **learnt, **to_cfg(self.trained_over)}
 
     def set_cfg(self, cfg: dict[str, Any]) -> None:
         """Take what was stored. Raises ValueError where the config says something else."""
@@ -396,6 +410,7 @@ class HgnNer(SealedPipe):
                     f"config says {setting} = {value!r}."
                 )
         self.temperature = cfg.get("temperature", 1.0)
+        self.trained_over = from_cfg(cfg.get("hero"))
         self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
         for label in self.labels:
             self.vocab.strings.add(label)
@@ -445,6 +460,15 @@ class HgnNer(SealedPipe):
     def _require_initialized(self) -> None:
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
+
+    def _require_vectors(self, docs: list[Doc]) -> None:
+        require_vectors(self.model, docs, is_head=self.trained_over is not None)
+        if self.trained_over is not None:
+            require_hero(self.model, docs, self.trained_over, self.name)
+
+    def _borders_before(self, doc: Doc) -> Borders:
+        """Where entities may be, whatever this component has found there."""
+        return borders_alone(doc) if self.overlap else borders_before(doc, self._spans_key)
 
     @property
     def _spans_key(self) -> str | None:

@@ -6,7 +6,7 @@ from confection import Config
 from spacy.cli.init_config import RECOMMENDATIONS
 from spacy.util import get_lang_class, load_model_from_config
 
-from .recipes import DEFAULT, Recipe, RecipeError, read_recipe
+from .recipes import DEFAULT, Recipe, RecipeError, fit_to_hero, read_recipe
 
 TEMPLATE = """
 [vars]
@@ -126,13 +126,14 @@ def make_training_config(
     sentences: int | None = None,
     windows: list[int] | None = None,
     fusion: str | None = None,
+    members: int | None = None,
 ) -> Config:
     """A complete config for ``spacy train``.
 
     hero: on the hub or a folder; None is ``recommend_hero``'s. gpu: PyTorch's memory for all of
     spaCy; apart from that, ``precision = "auto"`` asks the processor. optimize: a key of
     ``OPTIMIZATIONS``. recipe: None is that of ``optimize``. sentences: to train on, so that steps
-    can be counted; None is 1,000 steps. windows, fusion: None is what the recipe says.
+    can be counted; None is 1,000 steps. windows, fusion, members: None is what the recipe says.
     Raises ValueError for a language that spaCy doesn't have, for an unknown recipe or what
     contradicts it, and for impossible settings, and ImportError for a language that needs a
     package that isn't installed.
@@ -146,6 +147,7 @@ def make_training_config(
         "system.gpu_allocator": "pytorch" if gpu else None,
         "components.hgn_ner.model.windows": windows,
         "components.hgn_ner.model.fusion": fusion,
+        "components.hgn_ner.model.members": members,
     }
     given = {name: value for name, value in given.items() if value is not None}
     counted = {} if sentences is None else _count_steps(chosen, sentences)
@@ -157,6 +159,7 @@ def make_training_config(
         settings = {**chosen.settings, **given, "vars.recipe": None}  # it is none by that name
     overrides = {**OPTIMIZATIONS[optimize], **counted, **settings}
     config = Config().from_str(TEMPLATE, interpolate=False, overrides=overrides)
+    fit_to_hero(config)
     filled = load_model_from_config(config, auto_fill=True).config
     load_model_from_config(filled)  # the first time, nothing is checked
     return filled
@@ -167,7 +170,7 @@ def _count_steps(recipe: Recipe, sentences: int) -> dict[str, int]:
     steps = recipe.count_steps(sentences)
     return {
         "training.max_steps": steps,
-        "training.eval_frequency": max(steps // recipe.epochs, 1),
+        "training.eval_frequency": max(steps // recipe.count_epochs(sentences), 1),
         "vars.warmup_steps": round(recipe.warmup * steps),
     }
 

@@ -80,23 +80,31 @@ def _divides(pipe: Any) -> bool:
     return any(isinstance(shim, HeroShim) for node in pipe.model.walk() for shim in node.shims)
 
 
-def require_vectors(model: Model, docs: Iterable[Doc]) -> None:
+def require_vectors(model: Model, docs: Iterable[Doc], is_head: bool = False) -> None:
     """Raise ValueError for Docs without the vectors that a listener reads off them, or with
-    those of other tokens."""
+    those of other tokens.
+
+    is_head: whether the component may have been stored without its transformer.
+    """
     filled = [doc for doc in docs if len(doc)]
     for node in model.walk():
         if isinstance(node, TransformerListener):
             component = f"the component {node.upstream_name!r} ('*' is any transformer)"
             for doc in filled:
-                _check_vectors(doc, component)
+                _check_vectors(doc, component, is_head)
 
 
-def _check_vectors(doc: Doc, component: str) -> None:
+def _check_vectors(doc: Doc, component: str, is_head: bool) -> None:
     data = getattr(doc._, "trf_data", None)
     if data is None:
+        head = (
+            "Where there is no transformer, this is a head alone: spacy_hgn.attach(nlp, head) puts "
+            "it into the pipeline of its Hero. Otherwise "
+        )
+        reason = "that component is disabled or runs after hgn_ner, or a "
         raise ValueError(
             f"hgn_ner reads the vectors of {component} off the Doc, but it has none: "
-            f"{doc.text[:50]!r}. That component is disabled or runs after hgn_ner, or a "
+            f"{doc.text[:50]!r}. {head + reason if is_head else reason.capitalize()}"
             "doc_cleaner took them off: call the component on the Doc."
         )
     require_as_many(doc, len(data.align.lengths), component)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import spacy
-from component.helpers import CNN, make_hero_nlp, make_nlp
+from component.helpers import CNN, make_hero_nlp, make_nlp, transformer_config
 from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import registry
@@ -69,7 +69,8 @@ def test_sound_corpora(debug):
     assert "Errors: 0, warnings: 0" in output
     assert report["parts"]["train"]["counts"]["entities"] == 120
     assert report["parts"]["dev"]["texts"] == 120
-    assert report["hero"] is None  # over a CNN no text is too long
+    assert report["hero"] is report["kept"] is None  # over a CNN no text is too long
+    assert "room for the vectors" not in output
 
 
 def test_rare_labels_are_warned_of(debug):
@@ -249,6 +250,39 @@ def test_the_hero_that_the_component_listens_to_is_measured_by(debug, tiny_bert,
     nlp.add_pipe("transformer", name="other", config={"model": {**other["model"], "name": "none"}})
     code, _, report = debug(nlp=nlp)
     assert (code, report["hero"]["hero"]) == (0, tiny_bert)
+
+
+def make_frozen_nlp(hero, **settings):
+    nlp = spacy.blank("en")
+    frozen = {"@architectures": "spacy-hgn.FrozenTransformer.v1", **settings}
+    model = {**transformer_config(hero)["model"], **frozen}
+    nlp.add_pipe("transformer", config={"model": model})
+    nlp.add_pipe("hgn_ner")
+    return nlp
+
+
+def test_what_is_kept_of_a_frozen_hero_is_counted(debug, tiny_bert):
+    code, output, report = debug(nlp=make_frozen_nlp(tiny_bert))
+    assert (code, messages(report, "warning")) == (0, [])
+    counted = {"tokens": 2 * 120 * 5, "layers": 3, "width": 32, "limit": 8.0, "folder": None}
+    assert report["kept"] == counted
+    assert "keeps 0.00 GB of token vectors in memory (1,200 tokens x 3 layers x 32" in output
+    assert "There is room for the vectors of all texts" in output
+
+
+def test_more_vectors_than_are_kept_are_warned_of(debug, tiny_bert):
+    nlp = make_frozen_nlp(tiny_bert, keep=1e-5, layers=[0, -1])
+    code, _, report = debug(nlp=nlp)
+    assert code == 0
+    (message,) = messages(report, "warning")
+    assert "of token vectors, but keep is 1e-05: the Hero reads the rest anew" in message
+    assert report["kept"]["layers"] == 2
+
+
+def test_layers_that_a_frozen_hero_has_not_are_an_error(debug, tiny_bert):
+    code, output, report = debug(nlp=make_frozen_nlp(tiny_bert, layers=[0, 9]))
+    assert (code, report["kept"]) == (1, None)
+    assert "has layers 0, the embeddings, to 2" in output
 
 
 def test_a_hero_that_is_not_there_is_an_error_beside_others(debug, tmp_path):

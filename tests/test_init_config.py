@@ -107,6 +107,32 @@ def test_a_recipe_may_be_named_apart_from_the_purpose(write):
     assert config["components"]["hgn_ner"]["decoder"] == "argmax"
 
 
+@pytest.mark.parametrize("options", [["--frozen"], ["--recipe", "frozen"]])
+def test_spacy_train_takes_the_config_of_a_frozen_hero(options, tiny_bert, corpus, tmp_path):
+    path = tmp_path / "hgn.cfg"
+    assert run(path, "--hero", tiny_bert, "--members", 2, *options)[0] == 0
+    paths = ["--paths.train", corpus, "--paths.dev", corpus]
+    steps = ["--training.max_steps", 2, "--training.eval_frequency", 1]
+    command = ["train", path, "--output", tmp_path / "out", *paths, *steps]
+    result = CliRunner().invoke(app, list(map(str, command)))
+    assert result.exit_code == 0, result.output
+    nlp = spacy.load(tmp_path / "out" / "model-last")
+    assert nlp.get_pipe("hgn_ner").model.get_ref("flat").shims[0].members == 2
+    assert nlp.batch_size == 32
+
+
+def test_a_frozen_hero_leaves_nothing_to_fill_in(tmp_path, write):
+    write("--frozen", "--members", "3")
+    path, filled = tmp_path / "folder" / "hgn.cfg", tmp_path / "filled.cfg"
+    CliRunner().invoke(app, ["init", "fill-config", str(path), str(filled)])
+    assert filled.read_bytes() == path.read_bytes()
+
+
+def test_frozen_is_a_recipe(write):
+    assert write("--frozen") == write("--recipe", "frozen", "--frozen")
+    assert write("--frozen")["vars"]["recipe"] == "frozen"
+
+
 def test_options_reach_the_config(write):
     config = write("--lang", "de", "--hero", "h", "--windows", "[3, 5]", "--fusion", "add")
     assert config["nlp"]["lang"] == "de"
@@ -176,8 +202,10 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
     [
         (["--lang", "qq"], 1, "Unknown lang: expected the code of a language that spaCy has"),
         (["--fusion", "sum"], 1, "Unknown fusion: expected one of mlp, dot, concat, add"),
-        (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, paper"),
+        (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, frozen, paper"),
         (["--recipe", "fast", "--windows", "3,5"], 1, "The recipe fast has one window at most"),
+        (["--frozen", "--recipe", "default"], 1, "got the recipe default besides. Leave one"),
+        (["--members", "0"], 2, "--members"),
         (["--sentences", "0"], 2, "--sentences"),
         (["--windows", "2"], 1, "windows: expected a list of odd whole numbers"),
         (["--windows", "wide"], 2, "expected widths like [3,5,7], or [] for none; got 'wide'"),

@@ -13,6 +13,8 @@ import pytest
 import srsly
 from spacy.util import load_config
 
+from spacy_hgn.training_config import make_training_config
+
 ROOT = Path(__file__).parent.parent
 FILES = ["project.yml", "configs", "scripts", "assets/sample"]
 ASSETS = os.environ.get("HGN_ASSETS")
@@ -191,9 +193,13 @@ def test_the_sentences_of_a_corpus_are_counted(choose):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--recipe=best"], "Unknown recipe: expected one of default, fast, paper, got 'best'"),
+        (
+            ["--recipe=best"],
+            "Unknown recipe: expected one of default, fast, frozen, paper, got 'best'",
+        ),
         (["--recipe=fast", "--windows=[3,5]"], "The recipe fast has one window at most"),
         (["--recipe=paper", "--learn_rate=1e-3"], "The recipe paper has one learning rate"),
+        (["--frozen=True", "--hero_learn_rate=1e-5"], "The recipe frozen doesn't train its Hero"),
     ],
 )
 def test_a_recipe_that_is_not_there_or_contradicted_is_refused(project, options, expected):
@@ -209,6 +215,60 @@ def test_the_config_says_its_recipe(project):
     assert config["vars"]["recipe"] == "paper"
     assert config["components"]["hgn_ner"]["model"]["edges"] is True
     assert config["components"]["hgn_ner"]["decoder"] == "argmax"
+
+
+@pytest.mark.parametrize("frozen", ["true", "True"])
+def test_frozen_is_the_recipe_of_that_name(project, frozen):
+    given = ["--name=ours", "--source=x", f"--frozen={frozen}", "--members=3", "--recipe="]
+    done = run_script(project, "write_config.py", *given)
+    assert done.returncode == 0, done.stderr
+    config = load_config(project / "training" / "ours.cfg")
+    expected = make_training_config(
+        "en", "bert-base-cased", recipe="frozen", optimize="accuracy", gpu=True, members=3
+    )
+    assert config == expected
+
+
+@pytest.mark.parametrize("frozen", ["", "false", "False"])
+def test_frozen_may_be_left_off(project, frozen):
+    given = ["--name=ours", "--source=x", f"--frozen={frozen}", "--recipe=fast"]
+    done = run_script(project, "write_config.py", *given)
+    assert done.returncode == 0, done.stderr
+    config = load_config(project / "training" / "ours.cfg")
+    assert config["vars"]["recipe"] == "fast"
+
+
+def test_frozen_beside_another_recipe_is_refused(project):
+    for script, first in (("build_corpus.py", ["wnut17"]), ("write_config.py", ["--name=x"])):
+        done = run_script(project, script, *first, "--frozen=true", "--recipe=paper")
+        assert done.returncode == 1
+        assert done.stderr.startswith("--vars.frozen: A frozen Hero has a recipe of its own")
+    assert run_script(project, "write_config.py", "--frozen=maybe").returncode == 2
+
+
+@pytest.mark.parametrize("corpus", [*PUBLISHED, "demo", "custom"])
+def test_every_corpus_can_be_trained_over_a_frozen_hero(choose, corpus):
+    source = {"source": "somewhere"} if corpus == "custom" else {}
+    chosen = choose(corpus, recipe="frozen", **source)
+    assert "hero_learn_rate" not in chosen  # though MiniLM has one of its own
+    expected = {"wnut17": 8 * 107, "bc2gm": 4 * 393, "custom": 1000}
+    assert chosen["steps"] == expected.get(corpus, chosen["steps"])
+    assert chosen["warmup"] == -(-chosen["steps"] // 20)
+
+
+def test_the_card_tells_of_a_frozen_hero_and_of_the_heads(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import write_model_card
+
+    config = make_training_config("en", "hero/minilm", recipe="frozen", members=3)
+    card = write_model_card.settings(config.interpolate())
+    assert "| recipe | frozen |" in card
+    assert "| Hero | minilm, frozen; layers: all, pooling: first |" in card
+    assert "| heads | 3 |" in card
+    config = make_training_config("en", "hero/minilm")
+    plain = write_model_card.settings(config.interpolate())
+    assert "| Hero | minilm |" in plain
+    assert "| heads | 1 |" in plain
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,27 @@ import pytest
 from spacy.util import load_config
 
 from spacy_hgn.default_config import DEFAULT_CONFIG
-from spacy_hgn.recipes import RecipeError, read_recipe, recipe_names
+from spacy_hgn.recipes import (
+    FROZEN_HERO,
+    RecipeError,
+    choose_recipe,
+    fit_to_hero,
+    read_recipe,
+    recipe_names,
+)
 from spacy_hgn.training_config import make_training_config
 
 MODEL = "components.hgn_ner.model"
+HERO = "components.transformer.model"
+OF_FROZEN = {
+    *(f"{HERO}.{name}" for name in ("@architectures", "layers", "pooling", "keep", "kept_in")),
+    *(f"{MODEL}.{name}" for name in ("normalize", "head_dropout", "members")),
+}
+"""What a frozen Hero has besides, and the head over it."""
 
 
 def test_the_names():
-    assert recipe_names() == ["default", "fast", "paper"]
+    assert recipe_names() == ["default", "fast", "frozen", "paper"]
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -19,7 +32,8 @@ def test_each_is_whole(name):
     """No recipe leaves a setting to another one or to chance."""
     recipe, default = read_recipe(name), read_recipe("default")
     assert recipe.name == name
-    assert recipe.settings.keys() == default.settings.keys()
+    besides = OF_FROZEN if name == "frozen" else set()
+    assert recipe.settings.keys() == default.settings.keys() | besides
     assert recipe.epochs > 0
     assert 0 < recipe.warmup < 1
 
@@ -30,6 +44,8 @@ def test_its_settings_reach_the_config(name):
     assert config["vars"]["recipe"] == name
     recipe = read_recipe(name)
     for place, value in recipe.settings.items():
+        if name == "frozen" and place == "vars.hero_learn_rate":
+            continue
         section, key = place.rsplit(".", 1)
         found = config
         for part in section.split("."):
@@ -38,7 +54,41 @@ def test_its_settings_reach_the_config(name):
     steps = 4 * recipe.epochs  # of 32 sentences
     assert config["training"]["max_steps"] == steps
     assert config["training"]["eval_frequency"] == 4
-    assert config["vars"]["warmup_steps"] == round(0.1 * steps)
+    assert config["vars"]["warmup_steps"] == round(recipe.warmup * steps)
+
+
+def test_a_frozen_hero_has_no_learning_rate_to_be_set():
+    config = make_training_config("en", "hero", recipe="frozen", members=3)
+    assert "hero_learn_rate" not in config["vars"]
+    assert config["training"]["optimizer"]["hero_learn_rate"] == 0.0
+    assert config["nlp"]["batch_size"] == 32  # Docs with vectors of all layers
+    assert config["components"]["transformer"]["model"]["@architectures"] == FROZEN_HERO
+    assert config["components"]["hgn_ner"]["model"]["members"] == 3
+
+
+def test_a_config_for_a_hero_that_learns_can_be_made_one_for_a_frozen_hero():
+    """That of the repository, which grids and the project begin with."""
+    settings = read_recipe("frozen").with_settings({"vars.hero": "h", "vars.recipe": "frozen"})
+    config = load_config("configs/hgn.cfg", overrides=settings, interpolate=False)
+    fit_to_hero(config)
+    expected = make_training_config("en", "h", recipe="frozen", optimize="accuracy", gpu=True)
+    assert config == expected
+
+
+def test_a_config_for_a_hero_that_learns_stays_as_it_is():
+    config = load_config("configs/hgn.cfg", interpolate=False)
+    before = config.copy()
+    fit_to_hero(config)
+    assert config == before
+
+
+def test_large_corpora_take_fewer_epochs_over_a_frozen_hero():
+    recipe = read_recipe("frozen")
+    assert recipe.count_steps(3394) == 8 * 107
+    assert recipe.count_steps(4560) == 4 * 143
+    assert read_recipe("default").count_steps(12574) == 5 * 393
+    config = make_training_config("en", "hero", recipe="frozen", sentences=4560)
+    assert config["training"]["eval_frequency"] == 143
 
 
 def test_the_component_without_a_config_is_that_of_the_default():
@@ -65,7 +115,9 @@ def test_settings_take_the_place_of_the_recipes():
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(RecipeError, match="expected one of default, fast, paper, got 'best'"):
+    with pytest.raises(
+        RecipeError, match="expected one of default, fast, frozen, paper, got 'best'"
+    ):
         read_recipe("best")
 
 
@@ -77,6 +129,24 @@ def test_an_unknown_recipe_is_refused():
         ("paper", {f"{MODEL}.edges": False}, r"edges = True, got False"),
         ("paper", {"components.hgn_ner.decoder": "viterbi"}, "decoder = 'argmax', got 'viterbi'"),
         ("paper", {"training.optimizer.grad_clip": 0.0}, r"grad_clip = 1\.0, got 0\.0"),
+        ("paper", {f"{MODEL}.members": 3}, "members = 1, got 3"),
+        ("paper", {f"{HERO}.trained_layers": 2}, "trained_layers = None, got 2"),
+        (
+            "frozen",
+            {"vars.hero_learn_rate": 1e-5},
+            "train its Hero, got vars.hero_learn_rate = 1e-05",
+        ),
+        ("frozen", {f"{HERO}.trained_layers": 2}, f"train its Hero, got {HERO}.trained_layers = 2"),
+        (
+            "frozen",
+            {f"{HERO}.@architectures": "spacy-hgn.TransformerModel.v1"},
+            "doesn't train its Hero, got the architecture spacy-hgn.TransformerModel.v1",
+        ),
+        (
+            "default",
+            {f"{HERO}.@architectures": FROZEN_HERO},
+            f"trains its Hero, got the architecture {FROZEN_HERO}",
+        ),
     ],
 )
 def test_what_contradicts_a_recipe_is_refused(name, given, expected):
@@ -88,3 +158,11 @@ def test_windows_rate_and_recurrence_of_the_papers_tables_do_not_contradict_it()
     given = {f"{MODEL}.windows": [], f"{MODEL}.recurrence": "cnn", f"{MODEL}.fusion": "add"}
     rates = {"vars.learn_rate": 9e-6, "vars.hero_learn_rate": 9e-6}
     read_recipe("paper").with_settings({**given, **rates})
+
+
+def test_frozen_may_be_said_besides_the_recipe():
+    assert choose_recipe(None, True) == choose_recipe("frozen", True) == "frozen"
+    assert choose_recipe(None, False) is None
+    assert choose_recipe("paper", False) == "paper"
+    with pytest.raises(RecipeError, match="recipe of its own, frozen; got the recipe paper"):
+        choose_recipe("paper", True)

@@ -24,6 +24,7 @@ from . import (  # noqa: E402, F401
     debug_data,
     experiment,
     explain,
+    head,
     init_config,
     stats,
 )

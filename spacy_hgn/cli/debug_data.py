@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import srsly
@@ -20,6 +21,7 @@ from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.checks import (
     Finding,
+    Kept,
     Part,
     examine,
     find_bad_labels,
@@ -27,22 +29,26 @@ from spacy_hgn.corpora.checks import (
     find_lacking_labels,
     find_long_texts,
     find_missing_data,
+    find_not_kept,
     find_shared,
     find_unlearnable,
 )
 from spacy_hgn.corpora.stats import HeroFit, Overlap, count_over_long, find_overlaps
 
 from . import debug_cli
+from .corpus_options import CorpusOptions, show_error, with_corpus_options
 from .pipelines import FACTORY, Code, Component
+from .raw_corpora import as_docbin, convert_corpora
 from .stats import show_counts, show_overlaps
 
 ConfigPath = Argument(help="Config of the training", exists=True, dir_okay=False)
-Test = Option("--test", "-t", help=".spacy file to look at as well", exists=True)
+Test = Option("--test", "-t", help="Another part to look at as well", exists=True)
 Show = Option("--show", min=0, help="Examples to show of each finding")
 Output = Option("--output", "-o", "--json", help="JSON file for all that is found", dir_okay=False)
 IgnoreWarnings = Option("--ignore-warnings", "-IW", help="Show numbers and errors alone")
 
 if TYPE_CHECKING:
+    from spacy_transformers.data_classes import HFObjects
     from spacy_transformers.layers.hf_shim import HFShim
 
 SOUND = {
@@ -52,18 +58,23 @@ SOUND = {
     "entities": "All entities can be learnt",
     "overlap": "No sentence is in two parts",
     "length": "No text is too long for the Hero",
+    "kept": "There is room for the vectors of all texts",
 }
 """What is said of a check that finds nothing."""
+
+TRAINED_ON = ("train", "dev")
+"""The parts whose texts come back in a training."""
 
 Reader = Callable[[Language], Iterable[Example]]
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that is found. hero: None where none is read, or it can't be."""
+    """All that is found. hero: None where none is read, or it can't be. kept: of a frozen one."""
 
     parts: dict[str, Part]
     hero: HeroFit | None
+    kept: Kept | None
     overlaps: list[Overlap]
     findings: list[Finding]
 
@@ -71,9 +82,11 @@ class Report:
 @debug_cli.command(
     "data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
+@with_corpus_options
 def debug_data_cli(
     context: Context,
     config_path: Annotated[Path, ConfigPath],
+    options: CorpusOptions,
     test: Annotated[Path | None, Test] = None,
     component: Annotated[str, Component] = "hgn_ner",
     show: Annotated[int, Show] = 3,
@@ -85,7 +98,7 @@ def debug_data_cli(
 
     Reads training.train_corpus and training.dev_corpus with the config's own readers, over
     the pipeline's own tokens. Settings are overridden as in spacy train: --paths.train
-    train.spacy.
+    train.spacy. A corpus of another format is converted first, by the options of spacy hgn convert.
 
     Errors, with exit status 1: corpora, or a Hero, that can't be read; a part without texts,
     without entities, or without entities that can be learnt; a label that tags can't carry; a
@@ -99,16 +112,17 @@ def debug_data_cli(
     """
     import_code(code)
     try:
-        with show_validation_error(config_path):
+        with show_validation_error(config_path), TemporaryDirectory() as folder:
             overrides = parse_config_overrides(context.args)
-            nlp = load_model_from_config(load_config(config_path, overrides=overrides))
+            config = load_config(config_path, overrides=overrides)
+            convert_corpora(config, Path(folder), options)
+            nlp = load_model_from_config(config)
             readers = find_readers(nlp.config.interpolate())
-        if test is not None:
-            readers["test"] = Corpus(test)
-        report = look(nlp, component, readers, show)
+            if test is not None:
+                readers["test"] = Corpus(as_docbin(test, Path(folder, "test.spacy"), options))
+            report = look(nlp, component, readers, show)
     except (ValueError, OSError) as error:
-        msg.fail("Can't read the corpora")
-        print(locale_escape(str(error)))
+        show_error("Can't read the corpora", error)
         raise Exit(1) from error
     levels = Counter(finding.level for finding in report.findings)
     show_report(report, show, ignore_warnings)
@@ -156,14 +170,19 @@ def look(nlp: Language, name: str, readers: Mapping[str, Reader], n_examples: in
         *find_crossing(parts),
         *find_shared(overlaps),
     ]
-    fit = None
+    fit = kept = None
     try:
-        fit = measure(nlp, component, examples)
+        if (node := find_hero(nlp, component)) is not None:
+            hero = load(node)
+            fit = measure(node, hero, examples)
+            kept = count_kept(node, examples)
     except ValueError as error:  # there's no such Hero, and the rest is worth knowing still
         findings.append(Finding("error", "length", str(error)))
     if fit is not None:
         findings += find_long_texts(fit)
-    return Report(parts, fit, overlaps, findings)
+    if kept is not None:
+        findings += find_not_kept(kept)
+    return Report(parts, fit, kept, overlaps, findings)
 
 
 def known_labels(nlp: Language, component: Any) -> list[str] | None:
@@ -173,28 +192,45 @@ def known_labels(nlp: Language, component: Any) -> list[str] | None:
     return None if given is None else [*component.labels, *given]
 
 
-def measure(
-    nlp: Language, component: Any, parts: Mapping[str, Sequence[Example]]
-) -> HeroFit | None:
-    """Measure the texts by the Transformer that the component reads; None if it reads none.
+def load(node: Model) -> "HFObjects":
+    """The Hero of a Transformer's model. Raises ValueError where it can't be loaded."""
+    from spacy_hgn.layers.hero_files import load_hero  # torch comes with it
 
-    Raises ValueError where that Transformer can't be loaded.
-    """
-    from spacy_hgn.layers.hero_files import load_hero, piece_limit  # torch comes with it
-
-    node = find_hero(nlp, component)
-    if node is None:
-        return None
-    hero = cast("HFShim", node.layers[0].shims[0])._hfmodel
     if not node.attrs["has_transformer"]:
-        settings = hero._init_tokenizer_config, hero._init_transformer_config
-        hero = load_hero(node.attrs["name"], *settings)
+        empty = _shim_of(node)._hfmodel
+        settings = empty._init_tokenizer_config, empty._init_transformer_config
+        node.attrs["set_transformer"](node, load_hero(node.attrs["name"], *settings))
+    return _shim_of(node)._hfmodel
+
+
+def measure(node: Model, hero: "HFObjects", parts: Mapping[str, Sequence[Example]]) -> HeroFit:
+    """Measure the texts by the Hero of a Transformer's model."""
+    from spacy_hgn.layers.hero_files import piece_limit  # torch comes with it
+
     limit = piece_limit(hero)
     lengths = {
         part: count_over_long([eg.predicted for eg in examples], hero.tokenizer, limit)
         for part, examples in parts.items()
     }
     return HeroFit(node.attrs["name"], limit, lengths)
+
+
+def count_kept(node: Model, parts: Mapping[str, Sequence[Example]]) -> Kept | None:
+    """What a training keeps of train and dev, if the loaded Hero is a frozen one.
+
+    Raises ValueError for layers that it hasn't.
+    """
+    from spacy_hgn.layers.frozen_hero import FrozenHero  # torch comes with it
+
+    if not isinstance(node, FrozenHero):
+        return None
+    return Kept(
+        tokens=sum(len(eg.predicted) for part in TRAINED_ON for eg in parts[part]),
+        layers=len(node.layer_numbers()),
+        width=node.get_dim("nO"),
+        limit=node.own_settings["keep"],
+        folder=node.own_settings["kept_in"],
+    )
 
 
 def find_hero(nlp: Language, component: Any) -> Model | None:
@@ -207,6 +243,10 @@ def find_hero(nlp: Language, component: Any) -> Model | None:
     return next((node for node in nodes if "has_transformer" in node.attrs), None)
 
 
+def _shim_of(node: Model) -> "HFShim":
+    return cast("HFShim", node.layers[0].shims[0])
+
+
 def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
     """Print the numbers, then what each check found."""
     msg.divider("Corpora")
@@ -216,6 +256,8 @@ def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
             n = part.misaligned_tokens
             msg.info(f"{name}: {n:,} of the pipeline's tokens aren't one of the annotation's")
     show_overlaps(report.overlaps)
+    if report.kept is not None:
+        msg.info(report.kept.describe())
     msg.divider("Findings")
     has_data = not any(f.check == "data" and f.level == "error" for f in report.findings)
     for check, sound in SOUND.items():
@@ -223,7 +265,8 @@ def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
         for finding in found:
             if finding.level == "error" or not ignore_warnings:
                 show_finding(finding, n_examples)
-        if not found and has_data and (check != "length" or report.hero):
+        is_looked_at = {"length": report.hero, "kept": report.kept}.get(check, True)
+        if not found and has_data and is_looked_at:
             msg.good(sound)
 
 

@@ -43,8 +43,8 @@ def explain_cli(
 
     It has the entities with their scores; the weights that the attention gives to each window
     and to the Hero, as a heat map over the text (the fusions concat and add give none); each
-    token's tags; and for each entity the probability of the same with a border moved by one
-    token.
+    token's tags; over a frozen Hero, how much of each of its layers is in its vectors; and for
+    each entity the probability of the same with a border moved by one token.
     """
     with ending_at("Can't explain", ValueError, OSError, KeyError):
         import_code(code)

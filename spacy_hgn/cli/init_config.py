@@ -24,10 +24,12 @@ Lang = Option("--lang", "-l", help="Code of the language")
 Hero = Option("--hero", help="Hero, on the hub or in a folder; else one for language and purpose")
 Gpu = Option("--gpu", "-G", help="For a training on a GPU")
 Optimize = Option("--optimize", "-o", help="What matters more, speed or scores")
-RecipeName = Option("--recipe", "-r", help="How it is trained: default, fast or paper")
+RecipeName = Option("--recipe", "-r", help="How it is trained: default, fast, frozen, paper")
+Frozen = Option("--frozen", help="The recipe frozen: the Hero stays as it is, a head is trained")
 Sentences = Option("--sentences", min=1, help="To train on: the recipe's epochs become steps")
 Windows = Option("--windows", help="Widths of the windows, [5,7,9]; [] is the plain Transformer")
 Fusion = Option("--fusion", help="What joins Hero and windows: dot, add, concat, mlp")
+Members = Option("--members", min=1, help="Heads that are trained side by side, a committee")
 Force = Option("--force", "-F", help="Write over a file that is there")
 
 
@@ -39,9 +41,11 @@ def init_config_cli(
     gpu: Annotated[bool, Gpu] = False,
     optimize: Annotated[Optimizations, Optimize] = Optimizations.efficiency,
     recipe: Annotated[str | None, RecipeName] = None,
+    frozen: Annotated[bool, Frozen] = False,
     sentences: Annotated[int | None, Sentences] = None,
     windows: Annotated[str | None, Windows] = None,
     fusion: Annotated[str | None, Fusion] = None,
+    members: Annotated[int | None, Members] = None,
     force: Annotated[bool, Force] = False,
 ) -> None:
     """Write a complete config for a training of transformer and hgn_ner.
@@ -57,11 +61,15 @@ def init_config_cli(
     costs and gives. --sentences makes steps of its epochs; without it there are 1,000 steps. A
     large Hero wants a lower --vars.hero_learn_rate, such as 1e-5, and a small one a higher one,
     such as 1e-4. --gpu has PyTorch manage the memory.
+
+    --frozen is the recipe "frozen": the Hero isn't trained, and reads each text once. That takes
+    minutes on a CPU. --members 3 trains three heads side by side, whose mean predicts.
     """
     is_stdout = str(output_file) == "-"
     msg = Printer(no_print=is_stdout)
     if not is_stdout and output_file.exists() and not force:
         msg.fail(f"{output_file} is there already. --force writes over it.", exits=1)
+    from spacy_hgn.recipes import choose_recipe
     from spacy_hgn.training_config import make_training_config
 
     try:
@@ -70,10 +78,11 @@ def init_config_cli(
             hero,
             gpu=gpu,
             optimize=optimize.value,
-            recipe=recipe,
+            recipe=choose_recipe(recipe, frozen),
             sentences=sentences,
             windows=None if windows is None else parse_windows(windows),
             fusion=fusion,
+            members=members,
         )
     except (ImportError, ValueError) as error:
         Printer().fail("Can't make such a config")

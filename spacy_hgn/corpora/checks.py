@@ -45,6 +45,34 @@ class Finding:
     examples: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The token vectors of a frozen Hero that a training would keep, were there room.
+
+    tokens: of all texts that it reads more than once. layers, width: of the vectors, two bytes a
+    number. limit: gigabytes there is room for. folder: where; None is memory.
+    """
+
+    tokens: int
+    layers: int
+    width: int
+    limit: float
+    folder: str | None
+
+    @property
+    def gigabytes(self) -> float:
+        """What they need."""
+        return self.tokens * self.layers * self.width * 2 / 1024**3
+
+    def describe(self) -> str:
+        """What they need, and why, in a sentence."""
+        place = "in memory" if self.folder is None else f"in {self.folder}"
+        return (
+            f"The Hero is frozen: training keeps {self.gigabytes:,.2f} GB of token vectors {place} "
+            f"({self.tokens:,} tokens x {self.layers} layers x {self.width:,} x 2 bytes)"
+        )
+
+
 def examine(
     examples: Sequence[Example], labels: Sequence[str] | None, incorrect_spans_key: str | None
 ) -> Part:
@@ -104,7 +132,7 @@ def find_lacking_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
     """Labels that one part has and another lacks."""
     for gap in find_gaps({name: part.counts for name, part in parts.items()}):
         message = f"{gap.part} lacks labels that {gap.other} has"
-        yield Finding("warning", "parts", message, gap.types)
+        yield Finding("warning", "parts", message, gap.describe())
 
 
 def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
@@ -160,6 +188,17 @@ def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
                 "alone: of them the beginning is read"
             )
             yield Finding("warning", "length", message)
+
+
+def find_not_kept(kept: Kept) -> Iterator[Finding]:
+    """Vectors that there is no room for."""
+    if kept.gigabytes > kept.limit:
+        message = (
+            f"train and dev have {kept.gigabytes:,.2f} GB of token vectors, but keep is "
+            f"{kept.limit:g}: the Hero reads the rest anew in each epoch. Raise "
+            "components.transformer.model.keep, or take fewer layers"
+        )
+        yield Finding("warning", "kept", message)
 
 
 def _count_misaligned(example: Example) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from spacy.util import load_config
 from thinc.api import Config
 
+from ..recipes import fit_to_hero
 from .errors import GridError
 from .grid import Run
 
@@ -40,7 +41,9 @@ def build_config(run: Run, path: Path, sentences: int) -> Config:
         "vars.warmup_steps": round(WARMUP * steps),
         "system.seed": run.seed,
     }
-    return load_config(path, overrides={**counted, **run.overrides}, interpolate=False)
+    config = load_config(path, overrides={**counted, **run.overrides}, interpolate=False)
+    fit_to_hero(config)
+    return config
 
 
 def _check_variables(run: Run, path: Path) -> None:

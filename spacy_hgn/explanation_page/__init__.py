@@ -34,6 +34,10 @@ BORDERS_NOTE = (
     "The score of each entity, and the probability of the same type with one border moved by one "
     "token. A dash: no entity can be there."
 )
+LAYERS_NOTE = (
+    "The vectors that windows and Hero begin with are a learnt mix of the Hero's layers, the same "
+    "for all texts. The shares sum to 1; layer 0 are the embeddings."
+)
 ROW = 6
 """Pixels from one member's row under a word to the next."""
 
@@ -51,6 +55,7 @@ def render_page(explanation: Explanation, title: str) -> str:
         entities=_entities(explanation),
         switch=_switch(explanation),
         tokens=_tokens(explanation),
+        layers=_layers(explanation),
         borders=_borders(explanation),
         data=_data(explanation),
         script=script,
@@ -141,6 +146,23 @@ def _tokens(explanation: Explanation) -> str:
         )
         is_first = False
     return "".join(parts)
+
+
+def _layers(explanation: Explanation) -> str:
+    """The mix of the Hero's layers; nothing where there is none."""
+    if explanation.layers is None:
+        return ""
+    greatest = max(share for _, share in explanation.layers)
+    rows = "".join(
+        f'<tr><th scope="row">{number}</th>'
+        f'<td class="bar"><i style="width: {share / greatest:.1%}"></i></td>'
+        f'<td class="number">{_format(share)}</td></tr>'
+        for number, share in explanation.layers
+    )
+    return (
+        f'<h3>Layers of the Hero</h3><p class="note">{LAYERS_NOTE}</p>'
+        f'<table class="layers"><tbody>{rows}</tbody></table>'
+    )
 
 
 def _borders(explanation: Explanation) -> str:

@@ -41,10 +41,10 @@ class Committee(nn.Module):
         """As each member has."""
         return self.heads[0].layers
 
-    def fit_layers(self, z: Tensor) -> None:
-        """Make each member's mix of layers, where there is none yet."""
+    def fit_layers(self, layers: int) -> None:
+        """Have each member take so many layers of the Hero, unless it knows their number."""
         for head in self.heads:
-            head.fit_layers(z)
+            head.fit_layers(layers)
 
     def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
         """All members' logits, one member's behind the other's, as if each read a copy of the

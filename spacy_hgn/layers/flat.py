@@ -13,6 +13,7 @@ from torch import Tensor
 from .blocks import Block, block_size, cut_blocks
 from .committee import Committee
 from .edges import require_transformer
+from .frozen_vectors import count_layers
 from .hero_gang import HeroGang
 from .hero_gang_shim import HeroGangShim
 from .runs import to_device
@@ -79,6 +80,8 @@ def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
     if outputs is None and Y is not None and shim_of(model).is_tagger:
         outputs = Y[0].shape[1]
     module = shim_of(model).build(model.get_dim("nI"), outputs)
+    if (layers := count_layers(tok2vec)) is not None:
+        module.fit_layers(layers)
     model.set_dim("nO", module.width_out)
 
 
@@ -159,7 +162,7 @@ def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]
     lengths = vectors.lengths * shim.members
     if not sum(lengths):
         return _to_ragged(z.new_empty(0, model.get_dim("nO")), lengths), lambda d_output: docs
-    z = _check_vectors(model, z).requires_grad_(backprop_vectors is not None)
+    z = _check_vectors(model, z, is_train=True).requires_grad_(backprop_vectors is not None)
     inputs = ArgsKwargs((z, vectors.with_edges), {"rate": model.attrs["dropout_rate"]})
     output, backprop_module = shim.begin_update(inputs)
     if vectors.is_edge is not None:
@@ -189,8 +192,11 @@ def _own_tokens(
     return to_device(places[~is_edge[block.low + places]], device)
 
 
-def _check_vectors(model: Flat, z: Tensor) -> Tensor:
-    """The vectors, if they are such as the module reads. Raises ValueError for others."""
+def _check_vectors(model: Flat, z: Tensor, is_train: bool = False) -> Tensor:
+    """The vectors, if they are such as the module reads. Raises ValueError for others.
+
+    While a pipeline is initialized, there are zeros in their place: these don't tell the layers.
+    """
     width, module = model.get_dim("nI"), shim_of(model)._model
     if z.shape[-1] != width:
         raise ValueError(
@@ -198,14 +204,15 @@ def _check_vectors(model: Flat, z: Tensor) -> Tensor:
             f"on width {width}: they come from another Hero. Load the pipeline's components as "
             "they were saved together."
         )
-    module.fit_layers(z)
-    layers = z.shape[1] if z.dim() == 3 else None
-    if layers != module.layers:
+    layers = z.shape[1] if z.dim() == 3 else 1
+    if is_train or layers > 1:
+        module.fit_layers(layers)
+    if module.layers not in (None, layers):
         raise ValueError(
-            f"{model.name} was trained on a mix of {module.layers} layers of its Hero, but reads "
-            f"{layers or 1}. Expected a transformer of spacy-hgn.FrozenTransformer.v1 with the "
-            "same layers, and Docs that it has read in this process: stored ones have the last "
-            "layer alone."
+            f"{model.name} was trained on {module.layers} layer(s) of its Hero, but reads "
+            f"{layers}. Expected a transformer as it was in training; if that was one of "
+            "spacy-hgn.FrozenTransformer.v1, with the same layers, and Docs that it has read in "
+            "this process: stored ones have the last layer alone."
         )
     return z
 

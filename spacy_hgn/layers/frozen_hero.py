@@ -6,26 +6,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from thinc.api import torch2xp
 from thinc.types import Ragged
 from torch import Tensor
 from transformers.utils import ModelOutput
 
-from .alignment import Alignment
-from .fingerprint import fingerprint
+from .fingerprint import fingerprint, reading_of
 from .hero import Hero, SpanGetter, init, prepare_docs
-from .hero_shim import HeroShim, to_device
 from .kept_vectors import KeptVectors
+from .lists import ends_of, split
 from .precision import resolve_precision
-from .row_groups import ON_CPU, ON_GPU, group_rows, take_rows
+from .read_layers import read_layers
 
 LAYERS = ("last", "all")
 POOLINGS = ("first", "mean")
+LISTENING = ("pooling", "grad_factor")
+"""Settings of a listener that others' heads need."""
 
 
 @dataclass
@@ -34,6 +37,12 @@ class LayerData(TransformerData):
 
     layers: Tensor = field(default_factory=lambda: torch.empty(0, 1, 0), repr=False, compare=False)
     """In bfloat16. *Shape:* (tokens, layers, width)"""
+    _hero: "ref[FrozenHero] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def hero(self) -> "FrozenHero | None":
+        """What made them; None if that is no more."""
+        return None if self._hero is None else self._hero()
 
     def __reduce__(self) -> tuple[type, tuple]:
         return TransformerData, (self.wordpieces, self.model_output, self.align)
@@ -66,10 +75,13 @@ class FrozenHero(Hero):
         **settings: Any,
     ) -> None:
         """layers: "last", "all", or numbers: 0 are the embeddings, -1 is the last. pooling:
-        "first" or "mean" of a token's pieces. keep, kept_in: as for ``KeptVectors``. settings:
-        those of ``HeroShim``."""
+        "first" or "mean" of a token's pieces. keep: gigabytes of vectors. kept_in: the folder
+        that has one for each Hero and setting, or None. settings: those of ``HeroShim``.
+
+        Raises ValueError for values that are none of these."""
         super().__init__(name, get_spans, **settings)
         self._func = forward
+        self.attrs["replace_listener_cfg"] = replace_listener_cfg
         self.init = init_frozen
         self.own_settings: dict[str, Any] = {
             "layers": _check_layers(layers),
@@ -121,28 +133,31 @@ class FrozenHero(Hero):
         return self.fingerprint
 
     def layer_numbers(self) -> list[int]:
-        """Of the layers that are handed out. Raises ValueError for one that the Hero hasn't."""
+        """Of the layers that are handed out, the lowest first. Raises ValueError for one that the
+        Hero hasn't, or that is named twice."""
         last = self.shim._hfmodel.transformer.config.num_hidden_layers
         layers = self.own_settings["layers"]
         if isinstance(layers, str):
             return [last] if layers == "last" else list(range(last + 1))
-        if missing := [n for n in layers if not -last - 1 <= n <= last]:
+        numbers = sorted({n % (last + 1) for n in layers if -last - 1 <= n <= last})
+        if len(numbers) < len(layers):
             raise ValueError(
                 f"layers: the Hero {self.attrs['name']!r} has layers 0, the embeddings, to {last}, "
-                f"the last; got {', '.join(map(str, missing))}."
+                f"the last, which is -1 too; expected each once, got {layers}."
             )
-        return [n % (last + 1) for n in layers]
+        return numbers
 
     def _identify(self) -> str:
         """By what the folder of its vectors is called."""
         shim = self.shim
         settings = (
             self.identify_weights(),
+            reading_of(shim._hfmodel),
             self.layer_numbers(),
             self.own_settings["pooling"],
             shim.max_pieces,
             resolve_precision(shim.precision, shim.device),
-            sorted(shim.settings["tokenizer_config"].items()),
+            shim.settings["mixed_precision"],
         )
         return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
@@ -164,11 +179,21 @@ def keeping_vectors(nlp: Language) -> Iterator[None]:
             hero.is_learning = was_learning
 
 
+def replace_listener_cfg(
+    hero_config: dict[str, Any], listener_config: dict[str, Any]
+) -> dict[str, Any]:
+    """The config of a frozen Hero inside of a component, in place of a listener to it."""
+    taken = {key: listener_config[key] for key in LISTENING if key in listener_config}
+    return {"@architectures": "spacy-hgn.Tok2VecFrozenTransformer.v1", **taken, "hero": hero_config}
+
+
 def init_frozen(model: FrozenHero, X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Load the Hero; from here on, a training is expected."""
+    """Load the Hero; from here on, a training is expected. Raises ValueError for layers that it
+    hasn't, and for a bad folder."""
     init(model, X, Y)
     model.layer_numbers()
     model.is_learning = True
+    _ = model.kept  # opens the folder
 
 
 def forward(
@@ -177,21 +202,21 @@ def forward(
     """Vectors of Docs; the way back does nothing."""
     model.is_learning |= is_train
     of_docs = _read_kept(model, docs) if model.is_learning else list(_read(model, docs))
-    datas = [_as_data(doc, layers) for doc, layers in zip(docs, of_docs)]
     empty = FullTransformerBatch.empty(len(docs))
+    datas = _as_datas(model, docs, of_docs)
     batch = LayerBatch(empty.spans, empty.wordpieces, empty.model_output, empty.align, datas)
     return batch, lambda d_batch: docs
 
 
 def _read_kept(model: FrozenHero, docs: Sequence[Doc]) -> list[Tensor | None]:
-    """The layers of Docs, those met before as they were kept."""
+    """The layers of Docs on the host, those met before as they were kept."""
     keys = [_key(doc, spans) for doc, spans in zip(docs, model.attrs["get_spans"](docs))]
     found = {key: model.kept.get(key) for key in keys}
     new = {key: doc for key, doc in zip(keys, docs) if found[key] is None}
     for key, layers in zip(new, _read(model, list(new.values()))):
-        found[key] = layers
         if layers is not None:
-            model.kept.put(key, layers)
+            found[key] = on_host = layers.cpu()
+            model.kept.put(key, on_host)
     return [found[key] for key in keys]
 
 
@@ -199,7 +224,7 @@ def _key(doc: Doc, spans: Sequence[Any]) -> str:
     """What a Doc's vectors depend on: its words and blanks, and how it is cut."""
     words = [(token.text, token.whitespace_) for token in doc]
     cuts = [(span.start, span.end) for span in spans]
-    return hashlib.blake2b(repr((words, cuts)).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    return hashlib.blake2b(repr((words, cuts)).encode(), digest_size=20).hexdigest()
 
 
 def _read(model: FrozenHero, docs: Sequence[Doc]) -> Iterator[Tensor | None]:
@@ -208,57 +233,30 @@ def _read(model: FrozenHero, docs: Sequence[Doc]) -> Iterator[Tensor | None]:
     if pieces is None or alignment is None:
         yield from [None] * len(docs)
         return
-    tokens = _pool(_encode(model, pieces), alignment, model.own_settings["pooling"])
+    numbers, pooling = model.layer_numbers(), model.own_settings["pooling"]
+    tokens = read_layers(model.shim, numbers, pooling, pieces, alignment)
     for start, end in zip(alignment.token_ends.tolist(), alignment.token_ends[1:].tolist()):
         yield tokens[start:end].clone() if end > start else None
 
 
-def _encode(model: FrozenHero, pieces: WordpieceBatch) -> Tensor:
-    """All layers of all word pieces in bfloat16, zeros where there is padding.
-
-    *Shape:* (rows * places, layers, width)
-    """
-    shim: HeroShim = model.shim
-    numbers = model.layer_numbers()
-    rows, places = pieces.input_ids.shape
-    limits = ON_CPU if shim.device.type == "cpu" else ON_GPU
-    table: Tensor | None = None
-    with shim.predicting() as hero:
-        for group in group_rows(pieces.lengths, limits):
-            inputs = to_device(take_rows(pieces, group), shim.device)
-            output = hero(**inputs, output_hidden_states=True)
-            # The last is behind a norm that the last hidden state may be before.
-            layers = [*output["hidden_states"][:-1], output["last_hidden_state"]]
-            part = torch.stack([layers[n] for n in numbers], dim=2).to(torch.bfloat16)
-            part *= inputs["attention_mask"][:, :, None, None].to(torch.bfloat16)
-            if table is None:
-                table = part.new_zeros(rows, places, *part.shape[2:])
-            table[group.to(part.device), : part.shape[1]] = part
-    assert table is not None
-    return table.flatten(0, 1)
-
-
-def _pool(table: Tensor, alignment: Alignment, pooling: str) -> Tensor:
-    """A vector for each token and layer. *Shape:* (tokens, layers, width)"""
-    counts = numpy.diff(alignment.piece_ends)
-    if pooling == "first":
-        return table[torch.from_numpy(alignment.places[alignment.piece_ends[:-1]]).to(table.device)]
-    owner = torch.from_numpy(numpy.repeat(numpy.arange(len(counts)), counts)).to(table.device)
-    sums = table.new_zeros(len(counts), *table.shape[1:], dtype=torch.float32)
-    sums.index_add_(0, owner, table[torch.from_numpy(alignment.places).to(table.device)].float())
-    return (sums / torch.from_numpy(counts).to(sums)[:, None, None]).to(table.dtype)
-
-
-def _as_data(doc: Doc, layers: Tensor | None) -> TransformerData:
-    if layers is None:
-        return TransformerData.empty()
-    words = [token.text for token in doc]
-    ones = numpy.ones(len(doc), dtype="i")
-    pieces = WordpieceBatch.zeros([len(doc)])
-    pieces.strings = [words]
-    last = layers[:, -1].float().cpu().numpy()[None]
-    align = Ragged(numpy.arange(len(doc), dtype="i"), ones)  # type: ignore[arg-type]
-    return LayerData(pieces, ModelOutput(last_hidden_state=last), align, layers)
+def _as_datas(
+    model: FrozenHero, docs: Sequence[Doc], of_docs: Sequence[Tensor | None]
+) -> list[TransformerData]:
+    """What lies on Docs. The last of the layers is on the device, for others that listen."""
+    datas = [TransformerData.empty() for _ in docs]
+    filled = [number for number, layers in enumerate(of_docs) if layers is not None]
+    if not filled:
+        return datas
+    last = torch.cat([of_docs[number][:, -1] for number in filled])  # type: ignore[index]
+    lengths = [len(docs[number]) for number in filled]
+    arrays = split(torch2xp(last.to(model.shim.device).float()), ends_of(lengths))  # type: ignore[arg-type]
+    for number, length, array in zip(filled, lengths, arrays):
+        pieces = WordpieceBatch.zeros([length])
+        pieces.strings = [[token.text for token in docs[number]]]
+        output = ModelOutput(last_hidden_state=array[None])
+        align = Ragged(numpy.arange(length, dtype="i"), numpy.ones(length, dtype="i"))  # type: ignore[arg-type]
+        datas[number] = LayerData(pieces, output, align, of_docs[number], ref(model))  # type: ignore[arg-type]
+    return datas
 
 
 def _check_layers(layers: Any) -> str | list[int]:

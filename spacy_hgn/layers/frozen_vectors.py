@@ -6,18 +6,26 @@ from typing import Any
 import numpy
 import torch
 from spacy_transformers.data_classes import TransformerData
+from thinc.api import Model
 from torch import Tensor
 
-from .frozen_hero import LayerData
+from .frozen_hero import FrozenHero, LayerData
 from .step_size import StepSize
 
 
-def find_layers(datas: Sequence[TransformerData]) -> "FrozenVectors | None":
-    """The vectors of Docs, if a frozen Hero has read all that have tokens."""
+def find_layers(datas: Sequence[TransformerData], device: torch.device) -> "FrozenVectors | None":
+    """The vectors of Docs on the device, if a frozen Hero has read all that have tokens."""
     filled = [data for data in datas if data.model_output]
     if not filled or not all(isinstance(data, LayerData) for data in filled):
         return None
-    return FrozenVectors(datas)
+    return FrozenVectors(datas, device)
+
+
+def count_layers(tok2vec: Model) -> int | None:
+    """How many layers a frozen Hero inside of a tok2vec hands out, if there is one."""
+    heroes = (node for node in tok2vec.walk() if isinstance(node, FrozenHero))
+    hero = next(heroes, None)
+    return None if hero is None else len(hero.layer_numbers())
 
 
 class FrozenVectors:
@@ -26,9 +34,12 @@ class FrozenVectors:
     step_sizes: Sequence[StepSize] = ()
     is_edge: numpy.ndarray | None = None
 
-    def __init__(self, datas: Sequence[TransformerData]) -> None:
-        """datas: one a Doc. Those of a single layer have it alone: *shape* (tokens, width)."""
-        self._layers = torch.cat([data.layers for data in datas if isinstance(data, LayerData)])
+    def __init__(self, datas: Sequence[TransformerData], device: torch.device) -> None:
+        """datas: one a Doc, those with tokens from a frozen Hero."""
+        of_docs = [data.layers for data in datas if isinstance(data, LayerData)]
+        if len({layers.device for layers in of_docs}) > 1:  # some were kept, and some weren't
+            of_docs = [layers.to(device) for layers in of_docs]
+        self._layers = torch.cat(of_docs).to(device)
         self.lengths = self.with_edges = [len(data.align.lengths) for data in datas]
 
     def take(self, low: int, high: int) -> Tensor:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from thinc.api import get_torch_default_device
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
@@ -39,16 +40,17 @@ class HeroGang(nn.Module):
         """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
         units of the layer before the Gang, in widths; 0 is none. normalize: whether the Hero's
         vectors are. head_dropout: whether dropout is in the feed-forward layer and before the
-        classifier too. layers: of the Hero, to be mixed; None is not known yet, or one.
-        tags: None is no tagger."""
+        classifier too. layers: of the Hero, mixed where there are several; None is not known
+        yet. tags: None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
         self.head_dropout = head_dropout
         self.width_out = width
         self.is_silenced = False
         self.heard: list[Tensor] | None = None
+        self.layers: int | None = None
         if layers is not None:
-            self.mix = LayerMix(layers)
+            self.fit_layers(layers)
         if normalize:
             self.norm = nn.LayerNorm(width)
         if feed_forward:
@@ -69,15 +71,12 @@ class HeroGang(nn.Module):
         """Whether there is a Gang."""
         return hasattr(self, "gang")
 
-    @property
-    def layers(self) -> int | None:
-        """Of the Hero, that are mixed; None where it gives one alone, or nothing was read yet."""
-        return len(self.mix.weights) if hasattr(self, "mix") else None
-
-    def fit_layers(self, z: Tensor) -> None:
-        """Make the mix of the layers that the Hero gives, where there is none yet."""
-        if z.dim() == 3 and self.layers is None:
-            self.mix = LayerMix(z.shape[1]).to(z.device)
+    def fit_layers(self, layers: int) -> None:
+        """Take so many layers of the Hero from now on, unless their number is known already."""
+        if self.layers is None:
+            self.layers = layers
+            if layers > 1:
+                self.mix = LayerMix(layers).to(get_torch_default_device())
 
     def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
         """A tagger's logits, or else the fused vectors. *Shape:* (tokens, width_out)

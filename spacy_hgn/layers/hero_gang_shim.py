@@ -97,7 +97,7 @@ class HeroGangShim(TorchShim):
                     f"config says {setting} = {value!r}."
                 )
         if message["weights"] is not None:
-            module = self._make(message["width"], message["tags"], message.get("layers"))
+            module = self._make(message["width"], message["tags"], message.get("layers", 1))
             weights_from_bytes(module, message["weights"], "hero_gang")
             self._model = module
             self.step_size.clear()

@@ -4,12 +4,12 @@ import errno
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from .kept_file import SUFFIX, KeptFile, write_file
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -23,21 +23,25 @@ class KeptVectors:
 
     Files are written whole, under names of their own: any number of processes may share a
     folder, and one that is killed leaves nothing half written. What one writes, others see when
-    they begin.
+    they begin. Copied or pickled, it is empty, or has what the folder has.
     """
 
     def __init__(self, limit: float, folder: Path | None = None) -> None:
         """limit: gigabytes, in memory or of all files in the folder. folder: where the tensors of
-        one Hero under one setting are, and no others."""
+        one Hero under one setting are, and no others. Raises ValueError for one that can't be
+        written."""
         self.limit = limit * GIGABYTE
         self.folder = folder
         self.size = 0
         self._is_full = False
         self._pending: dict[str, Tensor] = {}
         self._pending_size = 0
-        self._files: dict[str, safe_open] = {}
+        self._files: dict[str, KeptFile] = {}
         if folder is not None:
             self._open_folder(folder)
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return KeptVectors, (self.limit / GIGABYTE, self.folder)
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._files)
@@ -46,8 +50,12 @@ class KeptVectors:
         """The tensor of a key, on the host; None where it isn't kept."""
         if (found := self._pending.get(key)) is not None:
             return found
-        file = self._files.get(key)
-        return None if file is None else file.get_tensor(key)
+        if (file := self._files.get(key)) is None:
+            return None
+        tensor = file.get(key)
+        if tensor is None:
+            self._leave_out(file)
+        return tensor
 
     def put(self, key: str, tensor: Tensor) -> None:
         """Keep a tensor, unless there is no room for it."""
@@ -60,67 +68,77 @@ class KeptVectors:
         self._pending[key] = tensor.cpu()
         self.size += size
         self._pending_size += size
-        if self.folder is not None and self._pending_size >= FILE_SIZE:
+        if self._pending_size >= FILE_SIZE:
             self.write()
 
     def write(self) -> None:
         """Write what isn't written yet; where there is no folder, it stays in memory."""
         if self.folder is None or not self._pending:
             return
-        path = self.folder / f"{uuid.uuid4().hex}.safetensors"
-        part = path.with_suffix(".part")
+        path = self.folder / f"{uuid.uuid4().hex}{SUFFIX}"
         try:
-            save_file({key: t.contiguous() for key, t in self._pending.items()}, part)
-            os.replace(part, path)
-        except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
-            self._stop(f"{self.folder} can't be written ({_reason(error)})")
+            write_file(path, self._pending)
+        except OSError as error:
+            reason, self.folder = f"{self.folder} can't be written ({_reason(error)})", None
+            self._stop(reason)
             return
         self._pending.clear()
         self._pending_size = 0
         self._open(path)
-
-    def clear(self) -> None:
-        """Forget all that is in memory."""
-        self.__init__(self.limit / GIGABYTE, self.folder)  # type: ignore[misc]
+        self.size = _size_of(self.folder)
 
     def _open_folder(self, folder: Path) -> None:
+        reason = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            reason = _reason(error)
+        if reason or not os.access(folder, os.W_OK):
             raise ValueError(
-                f"Can't keep vectors in {folder}: {_reason(error)}. Expected a folder that can be "
-                "written, or kept_in = null for memory."
-            ) from error
-        for path in sorted(folder.glob("*.safetensors")):
+                f"Can't keep vectors in {folder}: {reason or 'permission denied'}. Expected a "
+                "folder that can be written, or kept_in = null for memory."
+            )
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
             self._open(path)
+        self.size = _size_of(folder)
 
     def _open(self, path: Path) -> None:
         try:
-            file = safe_open(path, framework="pt")
-        except (OSError, SafetensorError) as error:
-            logger.warning(
-                "Vectors in %s are left out: %s. Their texts are read anew.", path, error
-            )
-            return
-        self._files.update(dict.fromkeys(file.keys(), file))
-        if path.exists():
-            self.size = sum(each.stat().st_size for each in _sizes(path.parent))
+            file = KeptFile(path)
+        except (OSError, ValueError) as error:
+            _warn_of(path, str(error))
+        else:
+            self._files.update(dict.fromkeys(file.keys(), file))
+
+    def _leave_out(self, damaged: KeptFile) -> None:
+        _warn_of(damaged.path, "their checksum is wrong")
+        self._files = {key: file for key, file in self._files.items() if file is not damaged}
 
     def _stop(self, reason: str) -> None:
+        if self.limit and not self._is_full:
+            logger.warning(
+                "No more token vectors are kept: %s. The Hero reads the other texts anew each "
+                "time; nothing else changes.",
+                reason,
+            )
         self._is_full = True
-        logger.warning(
-            "No more token vectors are kept: %s. The Hero reads the other texts anew each time; "
-            "nothing else changes.",
-            reason,
-        )
 
 
-def _sizes(folder: Path) -> Iterator[Path]:
-    return folder.glob("*.safetensors")
+def _size_of(folder: Path) -> int:
+    size = 0
+    for path in folder.glob(f"*{SUFFIX}"):
+        with suppress(FileNotFoundError):  # somebody else has removed it
+            size += path.stat().st_size
+    return size
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "no space left on the device"
-    return str(error)
+def _warn_of(path: Path, reason: str) -> None:
+    logger.warning(
+        "Vectors in %s are left out: %s. Their texts are read anew; the file can be removed.",
+        path,
+        reason,
+    )
+
+
+def _reason(error: OSError) -> str:
+    return "no space left on the device" if error.errno == errno.ENOSPC else str(error)

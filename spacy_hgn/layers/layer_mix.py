@@ -11,7 +11,7 @@ class LayerMix(nn.Module):
     def __init__(self, layers: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(layers))
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale = nn.Parameter(torch.ones(1))  # Thinc's optimizers take no numbers alone
 
     @property
     def shares(self) -> Tensor:

@@ -168,9 +168,15 @@ def _read(
         return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
-    if (frozen := find_layers(datas)) is not None:
+    if (frozen := find_layers(datas, device)) is not None:
         if edges:
-            require_no_pieces(datas)
+            raise ValueError(
+                "edges = true: a spacy-hgn.FrozenTransformer.v1 hands out vectors of tokens, and "
+                "none of the pieces before and behind a text. Choose edges = false, or "
+                "spacy-hgn.TransformerModel.v1."
+            )
+        if is_train:
+            backprop_hero([])  # with nothing; a listener is to forget the batch
         return frozen, None
     is_trained = backprop_hero not in DEAD_ENDS
     learns = is_trained or _has_weights(to_arrays)

@@ -20,7 +20,7 @@ TINY = torch.finfo(torch.float32).tiny
 
 def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> float:
     """Accumulate the gradients that pull the student back to the teacher; returns the loss,
-    summed over tokens.
+    summed over tokens, of a committee the mean over its members.
 
     docs: none is empty. drop: the student's dropout rate.
     """
@@ -32,7 +32,7 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
     q = q.repeat(shim.members, 1)
     loss, gradient = distil(p, q, trained_tags(teacher))
     backprop(SumGradient(gradient, found.lengths, len(p)))
-    return loss.item()
+    return loss.item() / shim.members
 
 
 def distil(student: Tensor, teacher: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

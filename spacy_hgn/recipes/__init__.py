@@ -10,8 +10,14 @@ from confection import Config
 
 FOLDER = Path(__file__).parent
 DEFAULT = "default"
+FROZEN = "frozen"
 
 MODEL = "components.hgn_ner.model"
+HERO = "components.transformer.model"
+FROZEN_HERO = "spacy-hgn.FrozenTransformer.v1"
+
+DOCS_AT_ONCE = 32
+"""In a pipeline with a frozen Hero: each token of a Doc has vectors of all layers."""
 
 
 class RecipeError(ValueError):
@@ -23,22 +29,35 @@ class Recipe:
     """A whole setting of a training.
 
     epochs: to train for. warmup: the part of all steps in which the learning rates rise.
-    settings: of a config, in spaCy's dotted form.
+    settings: of a config, in spaCy's dotted form. large: a corpus of more ``sentences`` than
+    these has ``epochs`` of its own; None is no such.
     """
 
     name: str
     epochs: int
     warmup: float
     settings: dict[str, Any]
+    large: Mapping[str, int] | None = None
 
     @property
     def batch(self) -> int:
         """Sentences in a step."""
         return self.settings["training.batcher.size"]
 
+    @property
+    def trains_hero(self) -> bool:
+        """Whether the Hero learns too."""
+        return self.name != FROZEN
+
+    def count_epochs(self, sentences: int) -> int:
+        """Those over a corpus. sentences: to train on."""
+        if self.large is not None and sentences > self.large["sentences"]:
+            return self.large["epochs"]
+        return self.epochs
+
     def count_steps(self, sentences: int) -> int:
         """Those of all epochs. sentences: to train on."""
-        return self.epochs * ceil(sentences / self.batch)
+        return self.count_epochs(sentences) * ceil(sentences / self.batch)
 
     def with_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The recipe's settings, and others in the place of some of them or besides.
@@ -67,7 +86,37 @@ def read_recipe(name: str) -> Recipe:
         )
     config = Config().from_disk(FOLDER / f"{name}.cfg", interpolate=False)
     about = config.pop("recipe")
-    return Recipe(name, about["epochs"], about["warmup"], dict(_flatten(config)))
+    settings = dict(_flatten(config))
+    return Recipe(name, about["epochs"], about["warmup"], settings, about.get("large"))
+
+
+def choose_recipe(name: str | None, is_frozen: bool) -> str | None:
+    """The name of the recipe that is wanted, where ``frozen`` may be said besides; None is none.
+
+    Raises RecipeError where the two contradict each other.
+    """
+    if not is_frozen:
+        return name
+    if name not in (None, FROZEN):
+        raise RecipeError(
+            f"A frozen Hero has a recipe of its own, {FROZEN}; got the recipe {name} besides. "
+            "Leave one of them away."
+        )
+    return FROZEN
+
+
+def fit_to_hero(config: Config) -> None:
+    """Let a config that was written for a Hero that learns say what is so of a frozen one: it
+    learns nothing, and its Docs are heavy. Other configs stay as they are."""
+    hero = config["components"].get("transformer", {}).get("model", {})
+    if hero.get("@architectures") != FROZEN_HERO:
+        return
+    if hero.get("trained_layers") is None:
+        hero.pop("trained_layers", None)
+    config["nlp"]["batch_size"] = min(config["nlp"]["batch_size"], DOCS_AT_ONCE)
+    if "hero_learn_rate" in config["training"]["optimizer"]:
+        config["training"]["optimizer"]["hero_learn_rate"] = 0.0
+        config["vars"].pop("hero_learn_rate", None)
 
 
 def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -75,6 +124,7 @@ def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str
     windows = settings[f"{MODEL}.windows"]
     if recipe.name == "fast" and isinstance(windows, list) and len(windows) > 1:
         yield f"has one window at most, got windows {windows}"
+    yield from _contradictions_about_hero(recipe, settings)
     if recipe.name != "paper":
         return
     rates = settings["vars.hero_learn_rate"], settings["vars.learn_rate"]
@@ -83,6 +133,23 @@ def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str
     for name in PUBLISHED:
         if settings[name] != recipe.settings[name]:
             yield f"has {name} = {recipe.settings[name]!r}, got {settings[name]!r}"
+    for name, plain in UNPUBLISHED.items():
+        if settings.get(name, plain) != plain:
+            yield f"has {name} = {plain!r}, got {settings[name]!r}"
+
+
+def _contradictions_about_hero(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Whether it learns."""
+    name = settings.get(f"{HERO}.@architectures")
+    if recipe.trains_hero:
+        if name == FROZEN_HERO:
+            yield f"trains its Hero, got the architecture {name}, which isn't trained"
+        return
+    if name != FROZEN_HERO:
+        yield f"doesn't train its Hero, got the architecture {name}"
+    for place in ("vars.hero_learn_rate", f"{HERO}.trained_layers"):
+        if settings.get(place):
+            yield f"doesn't train its Hero, got {place} = {settings[place]!r}"
 
 
 PUBLISHED = (
@@ -97,6 +164,14 @@ PUBLISHED = (
 )
 """What the recipe ``paper`` isn't itself without. Windows, fusion, recurrence and rate vary in
 the paper too; precision doesn't change what is computed."""
+
+UNPUBLISHED = {
+    f"{HERO}.trained_layers": None,
+    f"{MODEL}.normalize": False,
+    f"{MODEL}.head_dropout": False,
+    f"{MODEL}.members": 1,
+}
+"""What the paper's model hasn't, each as it is without."""
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -51,6 +51,16 @@ def test_edges_do_not_count(tiny_bert):
     assert found.share == pytest.approx(numpy.concatenate(shares).mean(), abs=1e-3)
 
 
+def test_of_a_committee_it_is_the_mean(tiny_bert):
+    nlp = make_hero_nlp(tiny_bert, members=2, precision="float32")
+    train(nlp, steps=5)
+    found = measure_contribution(nlp, f1_of(nlp))
+    ner, hero = nlp.get_pipe("hgn_ner"), nlp.get_pipe("transformer")
+    shares = [ner.explain(hero(example.reference.copy())).shares for example in make_examples(nlp)]
+    assert found.share == pytest.approx(numpy.concatenate(shares).mean(), abs=1e-3)
+    assert 0 <= found.silenced <= 1
+
+
 def test_other_components_and_nothing_to_measure_on_are_refused():
     nlp = make_trained()
     nlp.add_pipe("sentencizer")

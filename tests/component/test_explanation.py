@@ -4,6 +4,7 @@ import json
 
 import numpy
 import pytest
+import spacy
 from layers import oracle
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -17,7 +18,15 @@ from spacy_hgn.layers.fusion import FUSIONS
 from spacy_hgn.scores.calibration import temper
 from spacy_hgn.scores.posteriors import Posteriors
 
-from .helpers import TEXTS, make_examples, make_hero_nlp, make_nlp, probabilities, train
+from .helpers import (
+    TEXTS,
+    make_examples,
+    make_hero_nlp,
+    make_nlp,
+    probabilities,
+    train,
+    transformer_config,
+)
 
 MOVES = {
     "starts_earlier": (-1, 0),
@@ -164,6 +173,45 @@ def test_a_hero_inside_of_the_component_can_be_explained(tiny_nlp):
     tiny_nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])
     tiny_nlp.remove_pipe("transformer")
     numpy.testing.assert_allclose(explain(tiny_nlp, TEXTS[0]).weights, expected.weights, atol=1e-5)
+
+
+# Layers
+
+
+@pytest.fixture(scope="module")
+def frozen_nlp(tiny_bert) -> Language:
+    """Three heads over all layers of a frozen Hero, trained."""
+    return make_frozen_nlp(tiny_bert, "all", members=3)
+
+
+def make_frozen_nlp(hero: str, layers: str | list[int], **model: object) -> Language:
+    nlp = spacy.blank("en")
+    settings = transformer_config(hero)["model"]
+    frozen = {"@architectures": "spacy-hgn.FrozenTransformer.v1", "layers": layers}
+    nlp.add_pipe("transformer", config={"model": {**settings, **frozen}})
+    nlp.add_pipe("hgn_ner", config={"model": {"windows": [3], **model}})
+    train(nlp, steps=2)
+    return nlp
+
+
+def test_tells_the_mean_of_the_heads_mixes_of_layers(frozen_nlp):
+    found = explain(frozen_nlp, TEXTS[0])
+    heads = shim_of(frozen_nlp.get_pipe("hgn_ner").model.get_ref("flat"))._model.heads
+    expected = numpy.mean([head.mix.shares.tolist() for head in heads], axis=0)
+    assert [number for number, _ in found.layers] == [0, 1, 2]
+    numpy.testing.assert_allclose([share for _, share in found.layers], expected, atol=1e-6)
+    assert sum(share for _, share in found.layers) == pytest.approx(1.0)
+    assert json.loads(found.to_json())["layers"] == [list(layer) for layer in found.layers]
+
+
+def test_layers_have_the_numbers_that_they_have_in_the_hero(tiny_bert):
+    found = explain(make_frozen_nlp(tiny_bert, [0, -1]), TEXTS[0])
+    assert [number for number, _ in found.layers] == [0, 2]
+
+
+def test_one_layer_is_no_mix(tiny_bert, cnn_nlp):
+    assert explain(make_frozen_nlp(tiny_bert, "last"), TEXTS[0]).layers is None
+    assert explain(cnn_nlp, TEXTS[0]).to_dict()["layers"] is None
 
 
 # Borders

@@ -156,6 +156,13 @@ def test_the_command_writes_page_and_json(cnn_folder, tmp_path):
     assert json.loads(report.read_text(encoding="utf8")) == expected.to_dict()
 
 
+def test_the_page_shows_the_mix_of_layers():
+    explanation = replace(make_explanation("Tim", "Cook"), layers=((0, 0.125), (6, 0.875)))
+    (table,) = Elements(render_page(explanation, "x")).text_of(**{"class": "layers"})
+    assert table == "00.12560.875"
+    assert "Layers of the Hero" not in render_page(make_explanation("Tim", "Cook"), "x")
+
+
 def test_the_command_says_when_a_fusion_has_no_weights(tmp_path):
     nlp = make_nlp({"fusion": "add"})
     train(nlp, steps=1)

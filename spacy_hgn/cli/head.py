@@ -1,0 +1,40 @@
+"""``spacy hgn head``: a component without its Hero, to be attached to pipelines that have it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from spacy.cli._util import import_code
+from spacy.util import load_model
+from typer import Argument, Option
+from wasabi import msg
+
+from spacy_hgn.heads import take_head
+
+from . import hgn_cli
+from .pipelines import Code, Pipeline, ending_at
+
+Output = Argument(help="Folder for the head, which isn't there yet or is empty", file_okay=False)
+Component = Option("--component", "--name", help="Name of the component, if there are several")
+
+
+@hgn_cli.command("head")
+def head_cli(
+    pipeline: Annotated[str, Pipeline],
+    output: Annotated[Path, Output],
+    component: Annotated[str | None, Component] = None,
+    code: Annotated[Path | None, Code] = None,
+) -> None:
+    """Take a component that was trained over a frozen Hero out of its pipeline.
+
+    The folder holds a pipeline of the component alone, of a few megabytes. spacy package makes a
+    package of it; spacy_hgn.attach(nlp, FOLDER) puts it into a pipeline with the same Hero.
+    """
+    with ending_at("Can't take the head", ValueError, OSError):
+        import_code(code)
+        if output.exists() and any(output.iterdir()):
+            raise ValueError(f"{output} isn't empty: expected a folder that isn't there yet.")
+        head = take_head(load_model(pipeline), component)
+        output.mkdir(parents=True, exist_ok=True)
+        head.to_disk(output)
+        size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+        msg.good(f"Head {head.pipe_names[0]} written to {output} ({size / 1e6:.1f} MB)")
