@@ -1,5 +1,6 @@
 """``spacy hgn stats``: what is in a corpus's parts, and whether they fit together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,9 @@ from typer import Argument, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
-from spacy_hgn.corpora.parts import find_parts, read_part
+from spacy_hgn.corpora.formats import Corpus
+from spacy_hgn.corpora.parts import find_parts, find_passed_over, read_part
+from spacy_hgn.corpora.repairs import Repairs
 from spacy_hgn.corpora.sentences import Entity
 from spacy_hgn.corpora.stats import (
     Counts,
@@ -24,7 +27,12 @@ from spacy_hgn.corpora.stats import (
 )
 
 from . import hgn_cli
-from .convert import Column, Delimiter, Format, Lang, Scheme, blank_pipeline
+from .corpus_options import (
+    CorpusOptions,
+    show_counts_of_reading,
+    show_error,
+    with_corpus_options,
+)
 
 Hero = Option("--hero", help="Hero, on the hub or in a folder, by which to measure texts")
 Show = Option("--show", min=0, help="Sentences to show of those annotated differently, a table row")
@@ -32,37 +40,34 @@ Output = Option("--output", "-o", help="JSON file to write", dir_okay=False)
 
 
 @hgn_cli.command("stats")
+@with_corpus_options
 def stats_cli(
     paths: Annotated[list[Path], Argument(help="Corpus folder, or parts: files", exists=True)],
+    options: CorpusOptions,
     hero: Annotated[str | None, Hero] = None,
     show: Annotated[int, Show] = 3,
     output: Annotated[Path | None, Output] = None,
-    format: Annotated[str, Format] = "auto",
-    delimiter: Annotated[str, Delimiter] = "auto",
-    column: Annotated[int, Column] = -1,
-    scheme: Annotated[str, Scheme] = "auto",
-    lang: Annotated[str, Lang] = "en",
 ) -> None:
     """Count what is in a corpus, and compare its parts.
 
     Reads a folder with a train, a dev and a test part, or any files, each of which is a part
-    then: columns, CoNLL-2003, CoNLL-2012, JSONL and .spacy.
+    then: all formats of spacy hgn convert, by its options, and .spacy.
 
     Tells sentences, tokens and entities; which sentences two parts have in common, and whether
     they are annotated alike; and which types a part lacks. With --hero also which texts have
     more word pieces than that Hero holds at once.
     """
-    settings = {"format": format, "delimiter": delimiter, "column": column, "scheme": scheme}
+    repairs = options.repairs()
     try:
-        nlp = blank_pipeline(lang)
-        files = name_parts(paths)
-        corpora = {part: read_part(path, nlp, **settings) for part, path in files.items()}
+        corpora = read_parts(files := name_parts(paths), options, repairs)
         docs = {part: corpus.docs for part, corpus in corpora.items()}
         fit = measure(docs, hero) if hero else None
     except (ValueError, OSError) as error:
-        msg.fail("Can't count")
-        print(locale_escape(str(error)))  # as it is: wasabi would wrap the corpus's line
+        show_error("Can't count", error)
         raise Exit(1) from error
+    show_counts_of_reading(sum((corpus.counts for corpus in corpora.values()), Counter()))
+    if repairs is not None:
+        msg.info(f"Repairs: {len(repairs):,}. spacy hgn convert --lenient writes them down")
     counts = {part: count(docs) for part, docs in docs.items()}
     overlaps = find_overlaps(docs, show)
     problems = describe_problems(counts)
@@ -86,9 +91,22 @@ def stats_cli(
         msg.good(f"Written to {output}")
 
 
+def read_parts(
+    files: Mapping[str, Path], options: CorpusOptions, repairs: Repairs
+) -> dict[str, Corpus]:
+    """Read the parts as the options say. Raises CorpusError for what can't be read."""
+    nlp, settings = options.make_pipeline(), vars(options.settings())
+    return {
+        part: read_part(path, nlp, format=options.format, repairs=repairs, **settings)
+        for part, path in files.items()
+    }
+
+
 def name_parts(paths: Sequence[Path]) -> dict[str, Path]:
     """The parts of a corpus's folder, or else the paths by their names."""
     if len(paths) == 1 and paths[0].is_dir():
+        for path in find_passed_over(paths[0]):
+            msg.info(f"Passed over {path}: the test part is another one")
         return find_parts(paths[0])
     names = [path.name for path in paths]
     return {path.name if names.count(path.name) == 1 else str(path): path for path in paths}

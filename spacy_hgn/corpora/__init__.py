@@ -1,1 +1,1 @@
-"""Corpora as files: columns, CoNLL-2003, CoNLL-2012 and JSONL become Docs, losing nothing."""
+"""Corpora as files of many formats become Docs: nothing is lost, and nothing guessed."""

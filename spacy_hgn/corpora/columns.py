@@ -2,100 +2,149 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
+from .docs import make_docs
 from .lines import BLANKS, Line, read_lines
+from .reading import Format, Reading, Sample, Task
 from .repairs import Repairs, repair_or_raise
-from .schemes import SCHEMES, find_scheme
-from .sentences import MISSING, Reading, TaggedSentence, resolve
-
-DELIMITERS = ("tab", "blank")
+from .schemes import IOB2, SCHEMES, find_scheme
+from .sentences import MISSING, UNREAD, Notation, Sentence, TaggedSentence, resolve
+from .settings import DELIMITERS, Settings
+from .suspicions import Suspicions, begins_with_number, is_range, looks_like_comment
 
 _DOCSTART = re.compile(r"[ \t]*-DOCSTART-(?=[ \t]|$)")
+_NEWDOC = "# newdoc"
+"""With what CoNLL-U begins a document."""
+
+
+class Block(NamedTuple):
+    """The lines of a sentence. comments: those before its first token that are none."""
+
+    lines: list[Line]
+    comments: list[Line]
+    starts_document: bool
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a line's columns lie.
 
-    delimiter: "tab", or "blank" for any run of blanks and tabs. column: place of the tag,
+    delimiter: "tab", or "blank" for any run of blanks and tabs. token, tag: their places,
     counted from 0. width: how many columns a line has, None if it may have any number that
-    reaches the tag.
+    reaches both. numbered: whether the first column counts a sentence's tokens.
     """
 
     delimiter: str
-    column: int
+    token: int
+    tag: int
     width: int | None
+    numbered: bool = False
+
+    def word_in(self, cells: Sequence[str]) -> str:
+        """The token on a line, "" where there is none."""
+        return cells[self.token] if self.token < len(cells) else ""
+
+    def tag_in(self, cells: Sequence[str]) -> str:
+        """The tag on a line, UNREAD where something is wrong with it."""
+        return UNREAD if self.problem_with(cells) else cells[self.tag]
 
     def problem_with(self, cells: Sequence[str]) -> str | None:
         """What is wrong with a line's cells, if anything."""
-        if not cells[0]:
+        if self.numbered and is_range(cells[0]):
+            return f"row {cells[0]} is no token, but several, or none"
+        if self.token < len(cells) and not cells[self.token]:
             return "missing token"
         if self.width is not None and len(cells) != self.width:
             return f"expected {self.width} columns split by {self.delimiter}, got {len(cells)}"
-        if len(cells) <= self.column:
-            expected = f"expected at least {self.column + 1} columns split by {self.delimiter}"
-            return f"{expected}, got {len(cells)}"
+        if len(cells) <= max(self.token, self.tag):
+            least = max(self.token, self.tag) + 1
+            return f"expected at least {least} columns split by {self.delimiter}, got {len(cells)}"
         return None
+
+    def describe(self) -> str:
+        """Where the token and the tag are."""
+        token = f"token in column {self.token + 1}, " if self.token else ""
+        return f"split by {self.delimiter}, {token}tag in column {self.tag + 1}"
+
+
+@dataclass(frozen=True)
+class TaggedFile:
+    """The sentences of a file of columns, one after the other, and in words how it is read."""
+
+    found: str
+    sentences: Iterator[Sentence] = field(repr=False)
 
 
 def read_columns(
     path: str | Path,
-    *,
-    delimiter: str = "auto",
-    column: int = -1,
-    scheme: str = "auto",
+    settings: Settings,
     repairs: Repairs = None,
-) -> Reading:
-    """Read a file whose first column is the token and one of whose others is the tag.
+    counts: Counter[str] | None = None,
+) -> TaggedFile:
+    """Read a file whose lines are a token and its tag, in any two columns.
 
-    Blank lines separate sentences, ``-DOCSTART-`` lines documents.
+    Blank lines separate sentences, ``-DOCSTART-`` lines documents. The file is gone through
+    three times, so that it needn't be kept: for its layout, for its scheme, and for its sentences.
 
-    delimiter: "tab"; "blank" for any run of blanks and tabs; "auto" for the one that most
-    lines use. column: the tag's column, counted from 1, or from the end if negative; only
-    if it is positive, lines may differ in the columns that they have. scheme: one of
-    ``SCHEMES``, or "auto" for the one that the tags follow. repairs: a list that takes
-    repairs; without one, every bad line is an error.
+    repairs: a list that takes repairs; without one, every bad line is an error. counts: takes
+    the number of comments.
 
     Returns the sentences in order.
-    Raises CorpusError with the file, the line and its text for what can't be read, and
-    ValueError for settings that don't exist.
+    Raises CorpusError with the file, the line and its text for what can't be read: at once where
+    that is the file as a whole, otherwise while the sentences are gone through.
     """
-    _check_settings(delimiter, column, scheme)
-    lines = read_lines(path)
-    content = [line for line in lines if not line.is_blank and not _DOCSTART.match(line.text)]
-    if not content:
-        return Reading([], "no tokens")
-    layout = find_layout(content, delimiter, column)
-    tagged = list(_read_sentences(lines, layout, repairs))
-    if scheme == "auto":
-        notation = find_scheme(sentence.tags for sentence in tagged)
-    else:
-        notation = SCHEMES[scheme]
-    sentences = [resolve(sentence, notation, repairs) for sentence in tagged]
-    found = f"split by {layout.delimiter}, tag in column {layout.column + 1}, {notation.name}"
-    return Reading(sentences, found)
+    blocks = _Blocks(Path(path), settings.comments)
+    layout = find_layout((line for block in blocks for line in block.lines), settings)
+    if layout is None:
+        return TaggedFile("no tokens", iter(()))
+    notation = _find_notation(blocks, layout, settings)
+    tagged = _read_sentences(blocks, layout, repairs, Counter() if counts is None else counts)
+    sentences = (resolve(sentence, notation, repairs) for sentence in tagged)
+    return TaggedFile(f"{layout.describe()}, {notation.name}", sentences)
 
 
-def find_layout(content: Sequence[Line], delimiter: str = "auto", column: int = -1) -> Layout:
+def find_layout(content: Iterable[Line], settings: Settings) -> Layout | None:
     """Find out how the columns lie, by the majority of the lines that have tokens.
 
-    Raises CorpusError if most lines don't have the column.
+    Raises CorpusError if most lines don't have the columns. None if there are no lines.
     """
+    widths: dict[str, Counter[int]] = {delimiter: Counter() for delimiter in DELIMITERS}
+    examples: dict[tuple[str, int], Line] = {}
+    n_lines = n_tabs = n_numbered = 0
+    for line in content:
+        n_lines += 1
+        n_tabs += "\t" in line.text.strip(BLANKS)
+        n_numbered += begins_with_number(line)
+        for delimiter, counted in widths.items():
+            width = len(split_line(line.text, delimiter))
+            counted[width] += 1
+            examples.setdefault((delimiter, width), line)
+    if not n_lines:
+        return None
+    delimiter = settings.delimiter
     if delimiter == "auto":
-        with_tab = sum("\t" in line.text.strip(BLANKS) for line in content)
-        delimiter = "tab" if 2 * with_tab >= len(content) else "blank"
-    widths = Counter(len(split_line(line.text, delimiter)) for line in content)
-    width = max(widths, key=lambda width: (widths[width], width))
-    place = column - 1 if column > 0 else width + column
-    if not 0 < place < width:
-        needed = max(2, abs(column))
+        delimiter = "tab" if 2 * n_tabs >= n_lines else "blank"
+    counted = widths[delimiter]
+    width = max(counted, key=lambda width: (counted[width], width))
+    layout = _lay_out(delimiter, width, settings, examples[delimiter, width])
+    return replace(layout, numbered=layout.token > 0 and 2 * n_numbered > n_lines)
+
+
+def _lay_out(delimiter: str, width: int, settings: Settings, example: Line) -> Layout:
+    """The places of token and tag in lines of a width, of which there is an example."""
+    columns = settings.token_column or 1, settings.column
+    token, tag = (column - 1 if column > 0 else width + column for column in columns)
+    if width == 1 or not (0 <= token < width and 0 <= tag < width):
+        needed = max(2, *map(abs, columns))
         problem = f"expected at least {needed} columns split by {delimiter}, got {width}"
-        short = (line for line in content if len(split_line(line.text, delimiter)) == width)
-        raise next(short).error(problem)
-    return Layout(delimiter, place, width=None if column > 0 else width)
+        raise example.error(problem)
+    if token == tag:
+        raise example.error(f"token and tag would both be column {token + 1} of {width}")
+    return Layout(delimiter, token, tag, width=None if min(columns) > 0 else width)
 
 
 def split_line(text: str, delimiter: str) -> list[str]:
@@ -105,51 +154,103 @@ def split_line(text: str, delimiter: str) -> list[str]:
     return re.split("[ \t]+", text.strip(BLANKS))
 
 
-def has_docstart(lines: Sequence[Line]) -> bool:
-    """Whether ``-DOCSTART-`` lines separate documents, as in CoNLL-2003."""
-    return any(_DOCSTART.match(line.text) for line in lines)
+class _Blocks:
+    """The sentences of a file, as often as they are wanted."""
+
+    def __init__(self, path: Path, comments: bool) -> None:
+        self.path = path
+        self.comments = comments
+
+    def __iter__(self) -> Iterator[Block]:
+        lines: list[Line] = []
+        comments: list[Line] = []
+        starts_document = True
+        for line in read_lines(self.path):
+            is_docstart = bool(_DOCSTART.match(line.text))
+            if is_docstart or line.is_blank:
+                if lines:
+                    yield Block(lines, comments, starts_document)
+                    lines, comments, starts_document = [], [], False
+                starts_document |= is_docstart
+            elif self.comments and not lines and looks_like_comment(line):
+                comments.append(line)
+                starts_document |= line.text.startswith(_NEWDOC)
+            else:
+                lines.append(line)
+        if lines or comments:
+            yield Block(lines, comments, starts_document)
+
+
+def _find_notation(blocks: Iterable[Block], layout: Layout, settings: Settings) -> Notation:
+    """The scheme that is named, or else that of the tags. Raises CorpusError if the words of the
+    file aren't its words."""
+    suspicions = Suspicions()
+
+    def read_tags() -> Iterator[list[str]]:
+        for lines, _, _ in blocks:
+            rows = [split_line(line.text, layout.delimiter) for line in lines]
+            tags = list(map(layout.tag_in, rows))
+            suspicions.look(lines, list(map(layout.word_in, rows)), tags)
+            yield tags
+
+    found = find_scheme(read_tags())
+    if not settings.comments:
+        suspicions.raise_comments()
+    if settings.token_column is None:
+        suspicions.raise_words()
+    return found if settings.scheme == "auto" else SCHEMES[settings.scheme]
 
 
 def _read_sentences(
-    lines: Sequence[Line], layout: Layout, repairs: Repairs
+    blocks: Iterable[Block], layout: Layout, repairs: Repairs, counts: Counter[str]
 ) -> Iterator[TaggedSentence]:
-    sentence = TaggedSentence([], [], [], starts_document=True)
-    for line in lines:
-        is_docstart = bool(_DOCSTART.match(line.text))
-        if not is_docstart and not line.is_blank:
+    starts_document = False
+    for block in blocks:
+        for comment in block.comments:
+            _check_comment(comment, layout)
+        if block.comments:
+            counts["comments, passed over"] += len(block.comments)
+        starts_document |= block.starts_document
+        sentence = TaggedSentence([], [], [], starts_document)
+        for line in block.lines:
             _add_token(sentence, line, layout, repairs)
-            continue
-        starts_document = is_docstart
         if sentence.words:
             yield sentence
-        else:
-            starts_document |= sentence.starts_document
-        sentence = TaggedSentence([], [], [], starts_document)
-    if sentence.words:
-        yield sentence
+            starts_document = False
 
 
 def _add_token(sentence: TaggedSentence, line: Line, layout: Layout, repairs: Repairs) -> None:
     cells = split_line(line.text, layout.delimiter)
-    problem = layout.problem_with(cells)
+    problem, word = layout.problem_with(cells), layout.word_in(cells)
+    if layout.numbered and is_range(cells[0]):
+        word = ""
     if problem is not None:
-        became = f"{cells[0]} {MISSING}" if cells[0] else ""
-        repair_or_raise(repairs, line, problem, became)
-    if cells[0]:
-        sentence.words.append(cells[0])
-        sentence.tags.append(cells[layout.column] if problem is None else MISSING)
+        hint = ". If it is a comment, pass such lines over: --comments"
+        problem += hint if looks_like_comment(line) else ""
+        repair_or_raise(repairs, line, problem, became=f"{word} {MISSING}" if word else "")
+    if word:
+        sentence.words.append(word)
+        sentence.tags.append(layout.tag_in(cells))
         sentence.lines.append(line)
 
 
-def _check_settings(delimiter: str, column: int, scheme: str) -> None:
-    if delimiter not in ("auto", *DELIMITERS):
-        expected = ", ".join(("auto", *DELIMITERS))
-        raise ValueError(f"Unknown delimiter: expected one of {expected}, got {delimiter!r}.")
-    if column in (0, 1):
-        raise ValueError(
-            "The tag can't be in the token's column: expected 2 or more, counted from 1, or "
-            f"a negative number, counted from the end; got {column}."
-        )
-    if scheme not in ("auto", *SCHEMES):
-        expected = ", ".join(("auto", *SCHEMES))
-        raise ValueError(f"Unknown tag scheme: expected one of {expected}, got {scheme!r}.")
+def _check_comment(line: Line, layout: Layout) -> None:
+    """Raise CorpusError for a comment that might be a token."""
+    tag = layout.tag_in(split_line(line.text, layout.delimiter))
+    if tag == MISSING or IOB2.knows(tag):
+        raise line.error("it may be a comment, or the token #: expected one that can be told")
+
+
+def _read(path: Path, task: Task) -> Reading:
+    file = read_columns(path, task.settings, task.repairs, task.counts)
+    return Reading(file.found, make_docs(file.sentences, task.nlp.vocab, task.settings.merge))
+
+
+def _has_docstart(sample: Sample) -> bool:
+    return any(_DOCSTART.match(line.text) for line in read_lines(sample.path))
+
+
+_FOLLOWS = frozenset({"delimiter", "column", "token_column", "scheme", "comments", "merge"})
+CONLL2003 = Format("conll2003", _read, _has_docstart, _FOLLOWS, unit="sentences")
+COLUMNS = Format("columns", _read, lambda sample: True, _FOLLOWS, unit="sentences")
+"""What everything is that is nothing else."""

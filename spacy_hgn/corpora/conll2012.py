@@ -2,19 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
 from .columns import split_line
+from .docs import make_docs
 from .lines import Line, read_lines
+from .reading import Format, Reading, Sample, Task
 from .repairs import Repairs, repair_or_raise
 from .schemes import is_label
-from .sentences import MISSING, Entity, Reading, TaggedSentence, resolve
+from .sentences import MISSING, UNREAD, Entity, Sentence, TaggedSentence, resolve
 
 BEGIN = "#begin document"
 END = "#end document"
-FILE_PATTERN = "*_gold_conll"
+FILE_PATTERN = "*gold_conll"
+"""``x.v4_gold_conll`` of the shared task, ``x.gold_conll`` of the release in columns."""
 
 WORD = 3
 NAME = 10
@@ -76,47 +79,63 @@ class Brackets:
             cells[end - 1] = "*)" if end - start > 1 else f"({label})"
         return cells
 
+    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+        """Tokens before a cell that can't be read and in an entity still open there, and those
+        behind it up to a bracket that closes nothing."""
+        found: set[int] = set()
+        for start, end, _ in entities:
+            if end in unread and not tags[end - 1].endswith(")"):
+                found.update(range(start, end))
+        for first in unread:
+            last = first + 1
+            while last < len(tags) and tags[last] == "*":
+                last += 1
+            if last < len(tags) and tags[last] == "*)":
+                found.update(range(first + 1, last + 1))
+        return found
 
-def read_conll2012(path: str | Path, *, repairs: Repairs = None) -> Reading:
-    """Read a ``*_gold_conll`` file. Every part of a document is a document of its own.
+
+def read_conll2012(path: str | Path, repairs: Repairs = None) -> Iterator[Sentence]:
+    """Read a ``*gold_conll`` file. Every part of a document is a document of its own.
 
     In OntoNotes's New Testament, whose names nobody annotated, ``*`` is a missing tag.
 
     repairs: a list that takes repairs; without one, every bad line is an error.
 
-    Returns the sentences in order.
+    Yields the sentences in order.
     Raises CorpusError with the file, the line and its text for what can't be read, and for a
     document without its end, as in a file that was cut off.
     """
-    lines = read_lines(path)
-    tagged: list[TaggedSentence] = []
-    rows: list[Line] = []
     starts_document = True
-    is_open = False
-    for line in [*lines, Line(Path(path), len(lines) + 1, "")]:
-        begins = line.text.startswith(BEGIN)
-        ends = line.text.startswith(END)
-        if not (begins or ends or line.is_blank):
-            rows.append(line)
+    for rows, begins in _split(path, repairs):
+        starts_document |= begins
+        sentence = _read_sentence(rows, starts_document, repairs)
+        if sentence.words:
+            yield resolve(sentence, Brackets(), repairs)
+            starts_document = False
+
+
+def _split(path: str | Path, repairs: Repairs) -> Iterator[tuple[list[Line], bool]]:
+    """The rows of each sentence, and whether a document begins with it."""
+    rows: list[Line] = []
+    is_open = has_begun = False
+    last = Line(Path(path), 1, "")
+    for last in read_lines(path):
+        begins, ends = last.text.startswith(BEGIN), last.text.startswith(END)
+        if not (begins or ends or last.is_blank):
+            rows.append(last)
             continue
         if rows:
-            sentence = _read_sentence(rows, starts_document, repairs)
-            if sentence.words:
-                tagged.append(sentence)
-                starts_document = False
-            rows = []
-        starts_document |= begins
+            yield rows, has_begun
+            rows, has_begun = [], False
+        has_begun |= begins
         if begins and is_open:
-            repair_or_raise(repairs, line, f"expected {END} before it", f"{END} {line.text}")
+            repair_or_raise(repairs, last, f"expected {END} before it", f"{END} {last.text}")
         is_open = begins or (is_open and not ends)
+    if rows:
+        yield rows, has_begun
     if is_open:
-        last = lines[-1]
         repair_or_raise(repairs, last, f"expected {END} after it", f"{last.text} {END}")
-    sentences = [resolve(sentence, Brackets(), repairs) for sentence in tagged]
-    found = f"names in column {NAME + 1}, in brackets"
-    if any(line.text.startswith(WITHOUT_NAMES) for line in lines):
-        found += f", not annotated in {WITHOUT_NAMES}"
-    return Reading(sentences, found)
 
 
 def _read_sentence(
@@ -140,8 +159,24 @@ def _read_sentence(
             repair_or_raise(repairs, line, problem, f"{word} {MISSING}" if word else "")
         if word:
             sentence.words.append(word)
-            sentence.tags.append(cells[NAME] if is_whole else MISSING)
+            sentence.tags.append(cells[NAME] if is_whole else UNREAD)
             sentence.lines.append(line)
     if rows[0][0].startswith(WITHOUT_NAMES) and set(sentence.tags) == {"*"}:
         return replace(sentence, tags=[MISSING] * len(sentence.tags))
     return sentence
+
+
+def _read(path: Path, task: Task) -> Reading:
+    found = f"names in column {NAME + 1}, in brackets"
+    if any(line.text.startswith(WITHOUT_NAMES) for line in read_lines(path)):
+        found += f", not annotated in {WITHOUT_NAMES}"
+    sentences = read_conll2012(path, task.repairs)
+    return Reading(found, make_docs(sentences, task.nlp.vocab, task.settings.merge))
+
+
+def _fits(sample: Sample) -> bool:
+    return sample.path.name.endswith("_conll") or sample.first.startswith(BEGIN)
+
+
+CONLL2012 = Format("conll2012", _read, _fits, frozenset({"merge"}), unit="sentences")
+"""Where its names are, and how they're written, is fixed."""

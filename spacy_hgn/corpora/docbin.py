@@ -1,11 +1,22 @@
 """``.spacy`` files: spaCy's DocBin on disk."""
 
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
+from .docs import STORED
 from .errors import CorpusError
+
+SUFFIX = ".spacy"
+
+TOKENS_A_FILE = 2_000_000
+"""Tokens from which on Docs go into a further file: a file is read, and written, as a whole."""
 
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What spaCy raises for bytes that only look like a DocBin."""
@@ -23,6 +34,73 @@ def read_docbin(path: Path, nlp: Language) -> list[Doc]:
     except MISREAD as error:
         raise CorpusError(path, f"expected a .spacy file, got an error ({error!r})") from error
     return docs
+
+
+class Outputs:
+    """``.spacy`` files that are written elsewhere first, and take their places all together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written: dict[Path, Path] = {}
+
+    def write(self, docs: Iterable[Doc], path: Path, nlp: Language) -> None:
+        """Write Docs; those that are more than a file should have to a folder of that name.
+
+        What spaCy keeps of their words is forgotten after each file: the Docs are of no use then.
+
+        nlp: the pipeline that makes the Docs.
+        """
+        folder = self._folder / str(len(self._written))
+        folder.mkdir()
+        rest = iter(docs)
+        files = (folder / f"{number:04}{SUFFIX}" for number in count())
+        written = list(takewhile(lambda file: _write_some(rest, file, nlp), files))
+        self._written[path] = folder if len(written) > 1 else written[0]
+
+    def move(self) -> None:
+        """Put all that was written in its place.
+
+        Raises CorpusError where a folder is in one that has other things in it.
+        """
+        for path in filter(Path.is_dir, self._written):
+            others = [other.name for other in path.iterdir() if other.suffix != SUFFIX]
+            if others:
+                raise CorpusError(path, f"expected a folder of {SUFFIX} files, got {others[0]}")
+        for path, written in self._written.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            shutil.move(written, path)
+
+
+@contextmanager
+def open_outputs(path: Path) -> Iterator[Outputs]:
+    """A place to write files to that go below a path, or are that."""
+    beside = next(parent for parent in path.absolute().parents if parent.is_dir())
+    with TemporaryDirectory(prefix=".convert-", dir=beside) as folder:
+        yield Outputs(Path(folder))
+
+
+def list_docbins(path: Path) -> list[Path]:
+    """The file, or all ``.spacy`` files below a folder, in the order in which spaCy reads them."""
+    return sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+
+
+def _write_some(docs: Iterator[Doc], path: Path, nlp: Language) -> bool:
+    """Write Docs up to the number of tokens of a file. False if there are none any more."""
+    with nlp.memory_zone():
+        packed = DocBin(attrs=STORED)
+        n_tokens = 0
+        for doc in docs:
+            packed.add(doc)
+            n_tokens += len(doc)
+            if n_tokens >= TOKENS_A_FILE:
+                break
+        if len(packed):
+            packed.to_disk(path)
+        return bool(len(packed))
 
 
 def _labels_on(doc: Doc) -> list[str]:

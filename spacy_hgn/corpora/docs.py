@@ -1,7 +1,6 @@
 """From sentences to Docs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
@@ -20,15 +19,9 @@ def make_docs(sentences: Iterable[Sentence], vocab: Vocab, merge: int = 1) -> It
 
     merge: how many consecutive sentences a Doc has; fewer at a document's end, for no Doc
     has sentences of two documents.
-
-    Raises ValueError if merge is below 1.
     """
-    if merge < 1:
-        raise ValueError(f"Expected to put 1 or more sentences into a Doc, got {merge}.")
-    for document in _split_documents(sentences):
-        rest = iter(document)
-        while group := list(islice(rest, merge)):
-            yield make_doc(group, vocab)
+    for group in _split(sentences, merge):
+        yield make_doc(group, vocab)
 
 
 def make_doc(sentences: Sequence[Sentence], vocab: Vocab) -> Doc:
@@ -52,12 +45,13 @@ def pack_docs(docs: Iterable[Doc]) -> DocBin:
     return DocBin(attrs=STORED, docs=docs)
 
 
-def _split_documents(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    document: list[Sentence] = []
+def _split(sentences: Iterable[Sentence], size: int) -> Iterator[list[Sentence]]:
+    """Up to so many sentences of a document at a time."""
+    group: list[Sentence] = []
     for sentence in sentences:
-        if sentence.starts_document and document:
-            yield document
-            document = []
-        document.append(sentence)
-    if document:
-        yield document
+        if group and (sentence.starts_document or len(group) == size):
+            yield group
+            group = []
+        group.append(sentence)
+    if group:
+        yield group

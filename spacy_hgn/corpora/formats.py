@@ -1,47 +1,67 @@
 """Which format a file has, and its Docs whatever the format."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .columns import has_docstart, read_columns
-from .conll2012 import BEGIN, read_conll2012
-from .docs import make_docs
-from .errors import CorpusError
-from .jsonl import read_jsonl
+from .brat import BRAT
+from .columns import COLUMNS, CONLL2003
+from .conll2012 import CONLL2012
+from .doccano import DOCCANO
+from .errors import CorpusError, unknown_setting
+from .gliner import GLINER
+from .hugging_face import HUGGING_FACE
+from .jsonl import JSONL
+from .label_studio import LABEL_STUDIO
+from .label_studio_min import LABEL_STUDIO_MIN
 from .lines import read_lines
+from .prodigy import PRODIGY
+from .reading import Format, Reading, Sample, Task
+from .records import read_records
 from .repairs import Repairs
+from .settings import Settings
+from .spacy2 import SPACY2
 
-FORMATS = ("columns", "conll2003", "conll2012", "jsonl")
+READERS: tuple[Format, ...] = (
+    BRAT,
+    GLINER,
+    HUGGING_FACE,
+    SPACY2,
+    LABEL_STUDIO,
+    LABEL_STUDIO_MIN,
+    PRODIGY,
+    DOCCANO,
+    JSONL,
+    CONLL2012,
+    CONLL2003,
+    COLUMNS,
+)
+"""All formats. A file has the first one that it looks like."""
 
-SETTINGS = {"format": "auto", "delimiter": "auto", "column": -1, "scheme": "auto", "merge": 1}
-"""Settings of ``read_corpus`` and their defaults."""
+FORMATS = {format.name: format for format in READERS}
 
-FOLLOWED: dict[str, set[str]] = {
-    "columns": set(SETTINGS),
-    "conll2003": set(SETTINGS),
-    "conll2012": {"format", "merge"},  # where its names are, and how they're written, is fixed
-    "jsonl": {"format"},  # it has no columns, and every text is a document
-    "spacy": set(),
-}
-"""Those that a format can follow."""
+SAMPLED = 50
+"""Records that are looked at to know a format."""
 
 
 @dataclass(frozen=True)
 class Corpus:
     """The Docs of a file, and in words how it was read.
 
-    sentences: how many it has; of JSONL, whose sentences aren't known, how many texts.
+    sentences: how many it has; where they aren't known, how many texts. counts: what was done
+    besides reading them, in words, and how often.
     """
 
     docs: list[Doc]
     sentences: int
     found: str
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 def read_corpus(
@@ -49,75 +69,79 @@ def read_corpus(
     nlp: Language,
     *,
     format: str = "auto",
-    delimiter: str = "auto",
-    column: int = -1,
-    scheme: str = "auto",
-    merge: int = 1,
     repairs: Repairs = None,
+    **settings: Any,
 ) -> Corpus:
-    """Read a file of any format.
+    """Read a file of any format, all of it at once.
 
-    nlp: gives the vocabulary, and tokenizes JSONL. format: one of ``FORMATS``, or "auto" to
-    look at the file. delimiter, column, scheme: of columns, see ``read_columns``. merge:
-    sentences a Doc. repairs: a list that takes repairs; without one, every bad line is an
-    error.
+    nlp: gives the vocabulary, and tokenizes texts. format: one of ``FORMATS``, or "auto" to
+    look at the file. repairs: a list that takes repairs; without one, every bad line is an error.
+    settings: those of ``Settings``.
 
     Raises CorpusError for what can't be read and for a file without a single sentence, and
     ValueError for settings that don't exist or that the format can't follow.
     """
-    if format == "auto":
-        format = guess_format(path)
-    if format not in FORMATS:
-        expected = ", ".join(("auto", *FORMATS))
-        raise ValueError(f"Unknown format: expected one of {expected}, got {format!r}.")
-    given = {"delimiter": delimiter, "column": column, "scheme": scheme, "merge": merge}
-    refuse_settings(path, format, given)
-    if format == "jsonl":
-        docs = list(read_jsonl(path, nlp, repairs=repairs))
-        n_sentences, found = len(docs), "jsonl"
-    else:
-        if format == "conll2012":
-            reading = read_conll2012(path, repairs=repairs)
-        else:
-            reading = read_columns(
-                path, delimiter=delimiter, column=column, scheme=scheme, repairs=repairs
-            )
-        docs = list(make_docs(reading, nlp.vocab, merge))
-        n_sentences, found = len(reading), f"{format}, {reading.found}"
-    if not n_sentences:
-        raise CorpusError(path, "expected sentences, got none")
-    return Corpus(docs, n_sentences, found)
+    task = Task(nlp, Settings(**settings), repairs)
+    found, docs = open_corpus(path, task, format)
+    kept = list(docs)
+    return Corpus(kept, sum(map(count_sentences, kept)), found, task.counts)
 
 
-def refuse_settings(path: str | Path, format: str, given: Mapping[str, Any]) -> None:
-    """Raise CorpusError for settings that would be passed over in silence."""
-    for name, value in given.items():
-        if name not in FOLLOWED[format] and value != SETTINGS[name]:
-            problem = f"{format} can't follow the setting {name}"
-            raise CorpusError(path, f"{problem}: expected {SETTINGS[name]!r}, got {value!r}")
+def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:
+    """Begin to read a file of any format. Its Docs are made one after the other.
+
+    Raises what ``read_corpus`` does, where it is about single lines while the Docs are made.
+    """
+    chosen = guess(path) if format == "auto" else FORMATS.get(format)
+    if chosen is None:
+        raise unknown_setting("format", ("auto", *FORMATS), format)
+    task.settings.refuse_others(path, chosen.name, chosen.follows)
+    found, docs = chosen.read(Path(path), task)
+    return Reading(", ".join(filter(None, (chosen.name, found))), _refuse_none(docs, path))
+
+
+def count_sentences(doc: Doc) -> int:
+    """The sentences of a Doc; one where they aren't known."""
+    return sum(1 for _ in doc.sents) if doc.has_annotation("SENT_START") else 1
 
 
 def guess_format(path: str | Path) -> str:
-    """Look at a file for its format.
-
-    JSONL begins with a JSON object or is called ``.jsonl``, CoNLL-2012 begins with
-    ``#begin document`` or is called ``_conll``, CoNLL-2003 has ``-DOCSTART-`` lines. All else
-    is columns.
+    """Look at a file for its format, and tell the name of that.
 
     Raises CorpusError if the file isn't text.
     """
-    path = Path(path)
-    lines = read_lines(path)
-    first = next((line.text for line in lines if not line.is_blank), "")
-    if path.suffix == ".jsonl" or _is_json_object(first):
-        return "jsonl"
-    if path.name.endswith("_conll") or first.startswith(BEGIN):
-        return "conll2012"
-    return "conll2003" if has_docstart(lines) else "columns"
+    return guess(path).name
 
 
-def _is_json_object(text: str) -> bool:
+def guess(path: str | Path) -> Format:
+    """Look at a file for its format."""
+    sample = _look_at(Path(path))
+    return next(format for format in READERS if format.fits(sample))
+
+
+def _look_at(path: Path) -> Sample:
+    """The beginning of a file."""
+    first = next((line.text for line in read_lines(path) if not line.is_blank), "")
+    is_json = first.lstrip().startswith(("{", "["))
+    return Sample(path, first, _read_some_records(path) if is_json else [])
+
+
+def _read_some_records(path: Path) -> list[Any]:
+    """The first JSON records, up to one that can't be read."""
+    records: list[Any] = []
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+        for record in islice(read_records(path), SAMPLED):
+            if not isinstance(record.value, dict | list):
+                break
+            records.append(record.value)
+    except CorpusError:
+        pass
+    return records
+
+
+def _refuse_none(docs: Iterator[Doc], path: str | Path) -> Iterator[Doc]:
+    doc = None
+    for doc in docs:
+        yield doc
+    if doc is None:
+        raise CorpusError(path, "expected sentences, got none")

@@ -1,5 +1,6 @@
 """The lines of a UTF-8 file, each with its place."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,13 +9,20 @@ from .errors import CorpusError
 BLANKS = " \t\r"
 """What may surround tokens and tags; other white space, as U+00A0 or U+0085, is theirs."""
 
+_MARK = "\ufeff".encode()
+
 
 class Line(NamedTuple):
-    """A line without its end, and where it stands."""
+    """A line without its end, or a record of a file, and where it stands.
+
+    record: of a record its number, counted from 1. Then ``number`` is the line that it begins on,
+    and ``text`` the part of it that is spoken of.
+    """
 
     path: Path
     number: int
     text: str
+    record: int | None = None
 
     @property
     def is_blank(self) -> bool:
@@ -23,29 +31,48 @@ class Line(NamedTuple):
 
     def error(self, problem: str) -> CorpusError:
         """The error that blames this line."""
-        return CorpusError(self.path, problem, self.number, self.text)
+        place = "" if self.record is None else f"record {self.record}: "
+        return CorpusError(self.path, place + problem, self.number, self.text)
 
 
-def read_lines(path: str | Path) -> list[Line]:
-    r"""Read the lines of a file, with or without a byte order mark.
+def read_lines(path: str | Path) -> Iterator[Line]:
+    r"""Read the lines of a file, with or without a byte order mark, one after the other.
 
     Lines end in ``\n`` or ``\r\n`` and in nothing else.
 
     Raises CorpusError where the file isn't UTF-8, or has the line ends of old Macs.
     """
     path = Path(path)
-    data = path.read_bytes()
+    position = 0
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            try:
+                text = data.decode("utf-8")
+            except UnicodeDecodeError as error:
+                problem = f"expected UTF-8, got byte 0x{data[error.start]:02x}"
+                place = f"at position {position + error.start}"
+                raise CorpusError(path, f"{problem} {place}", line=number) from error
+            if number == 1:
+                text = text.removeprefix("\ufeff")
+                if not text.endswith("\n") and "\r" in text.rstrip("\r"):
+                    raise CorpusError(path, r"expected lines that end in \n or \r\n, got \r alone")
+            position += len(data)
+            if text or number > 1:
+                yield Line(path, number, text.removesuffix("\n").rstrip("\r"))
+
+
+def read_text(path: str | Path) -> str:
+    """All of a file's text, its line ends as they are.
+
+    Raises CorpusError where the file isn't UTF-8.
+    """
+    data = Path(path).read_bytes().removeprefix(_MARK)
     try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            path,
-            f"expected UTF-8, got byte 0x{data[error.start]:02x} at position {error.start}",
-            line=data.count(b"\n", 0, error.start) + 1,
-        ) from error
-    if "\n" not in text and "\r" in text.rstrip("\r"):
-        raise CorpusError(path, r"expected lines that end in \n or \r\n, got \r alone")
-    texts = text.split("\n")
-    if not texts[-1]:
-        texts.pop()
-    return [Line(path, i, text.rstrip("\r")) for i, text in enumerate(texts, start=1)]
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(line.text for line in read_lines(path))  # which tells the line
+
+
+def is_empty(path: str | Path) -> bool:
+    """Whether a file has nothing but blanks. Raises CorpusError where it isn't UTF-8."""
+    return all(line.is_blank for line in read_lines(path))

@@ -1,23 +1,37 @@
 """A corpus's train, dev and test parts: which files they are, and their Docs."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from .brat import ANNOTATION, TEXT
 from .conll2012 import FILE_PATTERN
-from .docbin import read_docbin
+from .docbin import SUFFIX as SPACY_SUFFIX
+from .docbin import list_docbins, read_docbin
 from .errors import CorpusError
-from .formats import Corpus, read_corpus, refuse_settings
-from .lines import read_lines
-from .repairs import REPORT_SUFFIX
+from .formats import Corpus, count_sentences, read_corpus
+from .lines import is_empty
+from .repairs import REPORT_SUFFIX, Repairs
+from .settings import Settings, cannot_follow
 
 PARTS = {"train": ("train",), "dev": ("dev", "valid", "testa"), "test": ("test",)}
 """The parts, and what a part's file or folder has in its name, as people publish them."""
 
-SPACY_SUFFIX = ".spacy"
+SHARED_TASK = "conll-2012-test"
+"""Of OntoNotes's release in columns the test part of the shared task, which published scores are
+of; its folder ``test`` has other texts too."""
+
+
+class Choice(NamedTuple):
+    """The files of a folder that are read, those that aren't, and what the first are."""
+
+    paths: list[Path]
+    passed_over: list[Path]
+    pattern: str
 
 
 def find_parts(folder: Path) -> dict[str, Path]:
@@ -28,6 +42,12 @@ def find_parts(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise CorpusError(folder, "expected a folder that holds the train, dev and test parts")
     return {part: _find_part(folder, part) for part in PARTS}
+
+
+def find_passed_over(folder: Path) -> list[Path]:
+    """What a corpus's folder has besides its parts that looks like one, and isn't taken."""
+    tests = [path for path in sorted(folder.iterdir()) if _is_test(path)]
+    return [path for path in tests if path not in _prefer_shared_task(tests)]
 
 
 def list_files(folder: Path, glob: str = "*") -> list[Path]:
@@ -42,29 +62,52 @@ def list_files(folder: Path, glob: str = "*") -> list[Path]:
     ]
 
 
-def choose_files(paths: Sequence[Path]) -> list[Path]:
-    """Of paths with ``*_gold_conll`` files these alone, otherwise all."""
-    return [path for path in paths if path.match(FILE_PATTERN)] or list(paths)
+def choose_files(paths: Sequence[Path]) -> Choice:
+    """Of paths with ``*gold_conll`` files these alone, of brat's its ``.ann`` files, else all.
+
+    Raises CorpusError for a text without the ``.ann`` file that others have.
+    """
+    gold = [path for path in paths if path.match(FILE_PATTERN)]
+    if gold:
+        return Choice(gold, [path for path in paths if path not in set(gold)], FILE_PATTERN)
+    annotations = [path for path in paths if path.suffix == ANNOTATION]
+    if not annotations:
+        return Choice(list(paths), [], "*")
+    read = {*annotations, *(path.with_suffix(TEXT) for path in annotations)}
+    others = [path for path in paths if path not in read]
+    for path in others:
+        if path.suffix == TEXT:
+            raise CorpusError(path, f"expected {path.stem}{ANNOTATION} beside it, as others have")
+    return Choice(annotations, others, f"*{ANNOTATION} and *{TEXT}")
 
 
-def read_part(path: Path, nlp: Language, **settings: Any) -> Corpus:
+def read_part(
+    path: Path, nlp: Language, *, format: str = "auto", repairs: Repairs = None, **settings: Any
+) -> Corpus:
     """Read a file of any format, ``.spacy`` among them, or all files below a folder.
 
     An empty file is an empty Corpus.
 
-    settings: those of ``read_corpus``.
+    format, repairs, settings: those of ``read_corpus``.
 
     Raises CorpusError for what can't be read.
     """
-    if not path.is_dir():
-        return _read_file(path, nlp, **settings)
-    paths = choose_files(list_files(path)) or sorted(path.rglob(f"*{SPACY_SUFFIX}"))
-    corpora = [_read_file(file, nlp, **settings) for file in paths]
+    paths = [path]
+    if path.is_dir():
+        paths = choose_files(list_files(path)).paths or list_docbins(path)
+    corpora = [_read_file(each, nlp, format, repairs, settings) for each in paths]
     return Corpus(
         docs=[doc for corpus in corpora for doc in corpus.docs],
         sentences=sum(corpus.sentences for corpus in corpora),
         found="; ".join(dict.fromkeys(corpus.found for corpus in corpora)),
+        counts=sum((corpus.counts for corpus in corpora), Counter()),
     )
+
+
+def iterate_docs(path: Path, nlp: Language) -> Iterator[Doc]:
+    """The Docs of a ``.spacy`` file or a folder of such, of which one is read at a time."""
+    for each in list_docbins(path):
+        yield from read_docbin(each, nlp)
 
 
 def split_sentences(doc: Doc) -> list[Span]:
@@ -73,18 +116,25 @@ def split_sentences(doc: Doc) -> list[Span]:
 
 
 def _find_part(folder: Path, part: str) -> Path:
-    others = [name for other, names in PARTS.items() if other != part for name in names]
     paths = [path for path in sorted(folder.iterdir()) if not _is_beside(path)]
-    fitting = [
-        path
-        for path in paths
-        if _has_any(path, PARTS[part]) and not (part == "test" and _has_any(path, others))
-    ]
+    if part == "test":
+        fitting = _prefer_shared_task([path for path in paths if _is_test(path)])
+    else:
+        fitting = [path for path in paths if _has_any(path, PARTS[part])]
     if len(fitting) != 1:
         expected = f"one file or folder with {' or '.join(PARTS[part])} in its name"
         found = ", ".join(path.name for path in paths) or "nothing"
         raise CorpusError(folder, f"expected {expected}, as its {part} part; it holds {found}")
     return fitting[0]
+
+
+def _is_test(path: Path) -> bool:
+    others = [name for part, names in PARTS.items() if part != "test" for name in names]
+    return _has_any(path, PARTS["test"]) and not _has_any(path, others) and not _is_beside(path)
+
+
+def _prefer_shared_task(tests: Sequence[Path]) -> list[Path]:
+    return [path for path in tests if path.name == SHARED_TASK] or list(tests)
 
 
 def _is_beside(path: Path) -> bool:
@@ -96,15 +146,15 @@ def _has_any(path: Path, names: Sequence[str]) -> bool:
     return any(name in path.name.lower() for name in names)
 
 
-def _read_file(path: Path, nlp: Language, **settings: Any) -> Corpus:
+def _read_file(
+    path: Path, nlp: Language, format: str, repairs: Repairs, settings: dict[str, Any]
+) -> Corpus:
     if path.suffix == SPACY_SUFFIX:
-        refuse_settings(path, "spacy", settings)
-        return _read_spacy(path, nlp)
-    if all(line.is_blank for line in read_lines(path)):
+        if format != "auto":
+            raise CorpusError(path, cannot_follow("spacy", "format", "auto", format))
+        Settings(**settings).refuse_others(path, "spacy", ())
+        docs = read_docbin(path, nlp)
+        return Corpus(docs, sum(map(count_sentences, docs)), "spacy")
+    if path.suffix != ANNOTATION and is_empty(path):
         return Corpus([], 0, "empty")
-    return read_corpus(path, nlp, **settings)
-
-
-def _read_spacy(path: Path, nlp: Language) -> Corpus:
-    docs = read_docbin(path, nlp)
-    return Corpus(docs, sum(len(split_sentences(doc)) for doc in docs), "spacy")
+    return read_corpus(path, nlp, format=format, repairs=repairs, **settings)

@@ -2,12 +2,14 @@
 
 The one rule: **keep every token, never guess a type, and call unknown what can't be read.**
 
-- A tag that can't be read, and the tag of a line with too few or too many columns, is missing.
+- A tag that can't be read, and the tag of a line with too few or too many columns, is missing. So
+  is an entity right beside it that it may be a part of.
 - A tag that can't continue the entity before it begins a new one; an entity without its end
   ends where it stands; a closing bracket without an opening one closes nothing.
 - A character span that doesn't fit the tokens, or overlaps one before it, is left out, and
-  its tokens that are in no entity are missing.
-- A line that holds no token, or no text, is left out.
+  its tokens that are in no entity are missing; all such tokens of the text where it doesn't say
+  which characters it means.
+- A line or record that holds no token, or no text, is left out.
 """
 
 from dataclasses import dataclass
@@ -41,6 +43,8 @@ def repair_or_raise(
     was, became: what stood there, by default the whole line, and what replaces it.
     """
     if repairs is None:
-        raise line.error(problem)
+        error = line.error(problem)
+        error.can_be_repaired = True
+        raise error
     was = line.text if was is None else was
     repairs.append(Repair(str(line.path), line.number, problem, was, became))

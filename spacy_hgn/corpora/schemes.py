@@ -1,16 +1,20 @@
-"""Tag schemes: IOB1, IOB2, IOBES, BILUO, and which of them a corpus uses."""
+"""Tag schemes: IOB1, IOB2, IOBES, BILUO, BMES, BMEWO, IO, and which of them a corpus uses."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from spacy_hgn.tags import check_label
 
-from .sentences import MISSING, Entity, write_tags
+from .sentences import MISSING, Entity, Notation, write_tags
 
 OUTSIDE = "O"
 
-_TAG = re.compile(r"([BIESLU])-(.+)", re.DOTALL)
+BEGIN, CONTINUE, OPEN = "BSUW", "IMEL", "BIM"
+"""Prefixes that begin an entity, that go on with one, and after which it may go on."""
+
+_TAG = re.compile(f"([{BEGIN}{CONTINUE}])-(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class TagScheme:
     """A scheme of prefixed tags, ``B-geo-loc``: the prefix ends at the first hyphen.
 
     name: as users know it. single, first, last: the prefixes of an entity's only, first and
-    last token; those between have I. touching: the first token's right after an entity of
+    last token; those between have middle. touching: the first token's right after an entity of
     the same label, where that makes a difference.
     """
 
@@ -27,13 +31,17 @@ class TagScheme:
     first: str
     last: str
     touching: str | None = None
+    middle: str = "I"
 
     @property
     def letters(self) -> str:
         """What its tags may begin with."""
-        return f"{OUTSIDE}{MISSING}BI{self.single}{self.last}"
+        return f"{OUTSIDE}{MISSING}B{self.middle}{self.single}{self.last}"
 
-    expected = "O, - for a missing tag, or one of B I E S L U, a hyphen and a label"
+    expected = (
+        "O, - for a missing tag, or one of B I E S L U M W, a hyphen and a label (labels without "
+        "a prefix are the scheme io, which has to be named)"
+    )
 
     def knows(self, tag: str) -> bool:
         """Whether it is a tag of any scheme."""
@@ -42,8 +50,8 @@ class TagScheme:
     def read(self, tags: Sequence[str]) -> list[Entity]:
         """The entities that tags name, the same under every scheme.
 
-        B, S and U begin an entity; so does a tag that has no entity of its label before it
-        to continue. E, L, S and U end one. What isn't a tag is outside.
+        B, S, U and W begin an entity; so does a tag that has no entity of its label before it
+        to continue. E, L, S, U and W end one. What isn't a tag is outside.
         """
         entities: list[Entity] = []
         is_open = False
@@ -53,11 +61,11 @@ class TagScheme:
                 is_open = False
                 continue
             prefix, label = parts
-            if is_open and prefix in "IEL" and entities[-1][2] == label:
+            if is_open and prefix in CONTINUE and entities[-1][2] == label:
                 entities[-1] = (entities[-1][0], i + 1, label)
             else:
                 entities.append((i, i + 1, label))
-            is_open = prefix in "BI"
+            is_open = prefix in OPEN
         return entities
 
     def write(self, entities: Sequence[Entity], length: int) -> list[str]:
@@ -65,7 +73,7 @@ class TagScheme:
         tags = [OUTSIDE] * length
         end_before, label_before = 0, ""
         for start, end, label in entities:
-            prefixes = ["I"] * (end - start)
+            prefixes = [self.middle] * (end - start)
             prefixes[0] = self.first
             prefixes[-1] = self.last if end - start > 1 else self.single
             if self.touching and start == end_before and label == label_before:
@@ -74,15 +82,72 @@ class TagScheme:
             end_before, label_before = end, label
         return tags
 
+    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+        """The tokens of entities that a tag which can't be read may be a part of."""
+        return {
+            i
+            for start, end, _ in entities
+            if (start - 1 in unread and tags[start][0] in CONTINUE)
+            or (end in unread and tags[end - 1][0] in OPEN)
+            for i in range(start, end)
+        }
+
+
+class Labels:
+    """IO without prefixes: a token's tag is the label of its entity.
+
+    Entities of one label that touch can't be told from one entity. No file is taken for this
+    scheme unless it is named: any column of words would be tags.
+    """
+
+    name = "IO"
+    expected = "O, - for a missing tag, or a label without a prefix"
+
+    def knows(self, tag: str) -> bool:
+        """Whether it is O or a label."""
+        if tag == OUTSIDE:
+            return True
+        return split_tag(tag) is None and is_label(tag) and any(map(str.isalnum, tag))
+
+    def read(self, tags: Sequence[str]) -> list[Entity]:
+        """The entities that tags name: runs of one label."""
+        entities: list[Entity] = []
+        for i, tag in enumerate(tags):
+            if tag in (OUTSIDE, MISSING):
+                continue
+            if entities and entities[-1][1:] == (i, tag):
+                entities[-1] = (entities[-1][0], i + 1, tag)
+            else:
+                entities.append((i, i + 1, tag))
+        return entities
+
+    def write(self, entities: Sequence[Entity], length: int) -> list[str]:
+        """The tags of as many tokens, given their entities in order."""
+        tags = [OUTSIDE] * length
+        for start, end, label in entities:
+            tags[start:end] = [label] * (end - start)
+        return tags
+
+    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+        """The tokens of entities that a tag which can't be read may be a part of."""
+        touching = [e for e in entities if e[0] - 1 in unread or e[1] in unread]
+        return {i for start, end, _ in touching for i in range(start, end)}
+
 
 IOB1 = TagScheme("IOB1", single="I", first="I", last="I", touching="B")
 IOB2 = TagScheme("IOB2", single="B", first="B", last="I")
 IOBES = TagScheme("IOBES", single="S", first="B", last="E")
 BILUO = TagScheme("BILUO", single="U", first="B", last="L")
+BMES = TagScheme("BMES", single="S", first="B", last="E", middle="M")
+BMEWO = TagScheme("BMEWO", single="W", first="B", last="E", middle="M")
+IO = Labels()
 
-SCHEMES = {
+FOUND = (IOB2, IOB1, IOBES, BILUO, BMES, BMEWO)
+"""The schemes that a file is looked at for."""
+
+SCHEMES: dict[str, Notation] = {
     **{"iob2": IOB2, "bio": IOB2, "iob1": IOB1, "iobes": IOBES, "bioes": IOBES},
-    **{"biluo": BILUO, "bilou": BILUO},
+    **{"biluo": BILUO, "bilou": BILUO, "bmes": BMES, "bmewo": BMEWO, "io": IO},
 }
 """The schemes by all their names."""
 
@@ -106,20 +171,19 @@ def find_scheme(sentences: Iterable[Sequence[str]]) -> TagScheme:
     """The scheme in which all tags are valid, or failing that, the most of them.
 
     Of several such schemes the first whose prefixes they have is taken: IOB2, then IOB1,
-    IOBES, BILUO.
+    IOBES, BILUO, BMES, BMEWO.
 
-    sentences: the tags of each sentence.
+    sentences: the tags of each sentence. They are gone through once.
     """
-    sentences = list(sentences)
-    misfits: dict[TagScheme, tuple[int, int]] = {}
-    for scheme in (IOB2, IOB1, IOBES, BILUO):
-        impossible = foreign = 0
-        for tags in sentences:
-            known = [tag if scheme.knows(tag) else MISSING for tag in tags]
-            valid = write_tags(scheme.read(known), known, scheme)
-            impossible += sum(a != b for a, b in zip(known, valid))
-            foreign += sum(tag[0] not in scheme.letters for tag in known)
-        if not impossible:
-            return scheme
-        misfits[scheme] = (impossible, foreign)
-    return min(misfits, key=lambda scheme: misfits[scheme])
+    impossible: Counter[TagScheme] = Counter()
+    foreign: Counter[TagScheme] = Counter()
+    for tags in sentences:
+        known = [tag if IOB2.knows(tag) else MISSING for tag in tags]
+        entities = IOB2.read(known)
+        for scheme in FOUND if entities else ():
+            valid = write_tags(entities, known, scheme)
+            impossible[scheme] += sum(a != b for a, b in zip(known, valid))
+            foreign[scheme] += sum(tag[0] not in scheme.letters for tag in known)
+    fitting = (scheme for scheme in FOUND if not impossible[scheme])
+    misfits = {scheme: (impossible[scheme], foreign[scheme]) for scheme in FOUND}
+    return next(fitting, min(FOUND, key=lambda scheme: misfits[scheme]))

@@ -1,6 +1,6 @@
 """A sentence of a corpus: as its file tags it, and as its entities are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,9 @@ from .repairs import Repairs, repair_or_raise
 
 MISSING = "-"
 """The tag of a token whose annotation isn't told."""
+
+UNREAD = "\n"
+"""What stands for a tag that can't be read, once that is told; no line has it."""
 
 Entity = tuple[int, int, str]
 """First token, token after the last, label."""
@@ -36,20 +39,6 @@ class Sentence:
     starts_document: bool = False
 
 
-@dataclass(frozen=True)
-class Reading:
-    """The sentences of a file, and in words how it was read."""
-
-    sentences: list[Sentence]
-    found: str
-
-    def __iter__(self) -> Iterator[Sentence]:
-        return iter(self.sentences)
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-
 class Notation(Protocol):
     """A way to write entities down, one tag a token.
 
@@ -70,18 +59,16 @@ class Notation(Protocol):
 
     def write(self, entities: Sequence[Entity], length: int) -> list[str]: ...
 
+    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+        """Tokens whose tags may mean something else, as those beside them can't be read."""
+
 
 def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None) -> Sentence:
     """Find the entities of a sentence.
 
     repairs: a list that takes repairs; without one, what is invalid raises CorpusError.
     """
-    tags = list(tagged.tags)
-    for i, tag in enumerate(tags):
-        if tag != MISSING and not notation.knows(tag):
-            problem = f"unknown tag {tag!r}, expected {notation.expected}"
-            repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tag)
-            tags[i] = MISSING
+    tags = _read_tags(tagged, notation, repairs)
     entities = notation.read(tags)
     for i, (tag, valid) in enumerate(zip(tags, write_tags(entities, tags, notation))):
         if tag != valid:
@@ -92,6 +79,23 @@ def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None)
             repair_or_raise(repairs, tagged.lines[i], problem, became=valid, was=tag)
     missing = [i for i, tag in enumerate(tags) if tag == MISSING]
     return Sentence(tagged.words, entities, missing, tagged.starts_document)
+
+
+def _read_tags(tagged: TaggedSentence, notation: Notation, repairs: Repairs) -> list[str]:
+    """The tags, missing where they can't be read, and where they hang on such ones."""
+    tags, unread = list(tagged.tags), set()
+    for i, tag in enumerate(tagged.tags):
+        if tag == UNREAD or (tag != MISSING and not notation.knows(tag)):
+            unread.add(i)
+            tags[i] = MISSING
+        if tag != UNREAD and i in unread:
+            problem = f"unknown tag {tag!r}, expected {notation.expected}"
+            repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tag)
+    for i in sorted(notation.unsure(notation.read(tags), tags, unread)) if unread else ():
+        problem = f"the tag {tags[i]} hangs on one that can't be read"
+        repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tags[i])
+        tags[i] = MISSING
+    return tags
 
 
 def write_tags(entities: Sequence[Entity], tags: Sequence[str], notation: Notation) -> list[str]:

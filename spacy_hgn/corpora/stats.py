@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, permutations, product
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import spacy
 from spacy.tokens import Doc, Span
 
-from .parts import find_parts, read_part, split_sentences
+from .parts import find_parts, iterate_docs, split_sentences
 from .schemes import IOB2, OUTSIDE
 from .sentences import MISSING, Entity
+from .similar_labels import find_similar
 
 Tags = tuple[str, ...]
 Annotations = dict[tuple[str, ...], dict[Tags, None]]
@@ -86,37 +87,56 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Gap:
-    """Types that one part lacks and another has."""
+    """Types that one part lacks and another has.
+
+    meant: of some of them one of the first part that it looks like, for the part whose types count,
+    which is the first of all.
+    """
 
     part: str
     other: str
     types: list[str]
+    meant: dict[str, str] = field(default_factory=dict)
+
+    def describe(self) -> list[str]:
+        """The types, with what was meant, maybe."""
+        return [
+            f"{type_} (did you mean {self.meant[type_]}?)" if type_ in self.meant else type_
+            for type_ in self.types
+        ]
 
 
-def count(docs: Sequence[Doc]) -> Counts:
-    """Count what Docs hold."""
-    n_sentences = sum(len(split_sentences(doc)) for doc in docs)
-    n_tokens = sum(map(len, docs))
-    types = Counter(entity.label_ for doc in docs for entity in doc.ents)
+def count(docs: Iterable[Doc]) -> Counts:
+    """Count what Docs hold. They are gone through once."""
+    unit, n_sentences, n_tokens, n_unannotated, n_crossing = "sentences", 0, 0, 0, 0
+    types: Counter[str] = Counter()
+    for doc in docs:
+        if not doc.has_annotation("SENT_START"):
+            unit = "texts"
+        n_sentences += len(split_sentences(doc))
+        n_tokens += len(doc)
+        n_unannotated += sum(token.ent_iob == 0 for token in doc)
+        n_crossing += sum(map(_crosses_sentences, doc.ents))
+        types.update(entity.label_ for entity in doc.ents)
     return Counts(
-        unit="sentences" if all(doc.has_annotation("SENT_START") for doc in docs) else "texts",
+        unit=unit,
         sentences=n_sentences,
         tokens=n_tokens,
         mean_tokens=n_tokens / n_sentences if n_sentences else 0.0,
-        unannotated=sum(token.ent_iob == 0 for doc in docs for token in doc),
+        unannotated=n_unannotated,
         entities=types.total(),
-        crossing=sum(_crosses_sentences(entity) for doc in docs for entity in doc.ents),
+        crossing=n_crossing,
         types=dict(types.most_common()),
     )
 
 
 def count_parts(folder: Path) -> dict[str, Counts]:
-    """Count each part of a folder with converted parts.
+    """Count each part of a folder with ``.spacy`` parts.
 
     Raises CorpusError if it hasn't got them.
     """
     nlp = spacy.blank("xx")
-    return {part: count(read_part(path, nlp).docs) for part, path in find_parts(folder).items()}
+    return {part: count(iterate_docs(path, nlp)) for part, path in find_parts(folder).items()}
 
 
 def measure(parts: Mapping[str, Iterable[Doc]], hero: str) -> HeroFit:
@@ -170,10 +190,12 @@ def find_overlaps(parts: Mapping[str, Iterable[Doc]], n_examples: int = 3) -> li
 def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
     """The types that each part lacks of each other one; of parts that have entities."""
     annotated = {part: counted.types for part, counted in counts.items() if counted.entities}
-    gaps = [
-        Gap(part, other, sorted(set(annotated[other]) - set(annotated[part])))
-        for other, part in permutations(annotated, 2)
-    ]
+    gaps = []
+    for other, part in permutations(annotated, 2):
+        types = sorted(set(annotated[other]) - set(annotated[part]))
+        is_first = part == next(iter(counts))
+        meant = find_similar(types, annotated[part]) if is_first else {}
+        gaps.append(Gap(part, other, types, meant))
     return [gap for gap in gaps if gap.types]
 
 
@@ -193,7 +215,7 @@ def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
         if counted.crossing
     ]
     lacking = [
-        f"{gap.part} lacks types that {gap.other} has: {', '.join(gap.types)}"
+        f"{gap.part} lacks types that {gap.other} has: {', '.join(gap.describe())}"
         for gap in find_gaps(counts)
     ]
     return empty + bare + crossing + lacking

@@ -1,9 +1,16 @@
+from collections import Counter
+
 import pytest
 from corpus_samples import CONLL2003, TSV
+from eager import read_columns
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from spacy_hgn.corpora.columns import read_columns
+from spacy_hgn.corpora import columns
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.schemes import SCHEMES
+from spacy_hgn.corpora.settings import Settings
 
 
 def read(path, **settings):
@@ -178,9 +185,17 @@ def test_bad_line_after_crlf_and_bom(write):
 
 
 LENIENT = {
-    "too few columns": ("a\tB-X\nb\nc\tI-X\n", "a b c", [(0, 1, "X"), (2, 3, "X")], [1], 2),
-    "too many columns": ("a B-X\nb c I-X\nd O\n", "a b d", [(0, 1, "X")], [1], 1),
-    "unknown tag": ("a\tB-X\nb\t??\nc\tO\n", "a b c", [(0, 1, "X")], [1], 1),
+    "too few columns": ("a\tB-X\nb\nc\tI-X\n", "a b c", [], [0, 1, 2], 3),
+    "too many columns": ("a B-X\nb c I-X\nd O\n", "a b d", [], [0, 1], 2),
+    "unknown tag": ("a\tB-X\nb\t??\nc\tO\n", "a b c", [], [0, 1], 2),
+    "unknown tag beside whole entities": (
+        *("a\tS-X\nb\t??\nc\tB-X\nd\tE-X\n", "a b c d"),
+        *([(0, 1, "X"), (2, 4, "X")], [1], 1),
+    ),
+    "unknown tag in an entity": (
+        *("a\tB-X\nb\t??\nc\tE-X\nd\tS-X\n", "a b c d"),
+        *([(3, 4, "X")], [0, 1, 2], 3),
+    ),
     "inside begins": (
         "a\tB-X\nb\tO\nc\tI-X\nd\tI-X\n",
         "a b c d",
@@ -215,7 +230,12 @@ def test_repairs_tell_what_was_and_what_became(write):
     read_columns(path, scheme="iob2", repairs=repairs)
     assert {repair.file for repair in repairs} == {str(path)}
     told = sorted((repair.line, repair.was, repair.became) for repair in repairs)
-    assert told == [(2, "b", "b -"), (5, "I-X", "B-X"), (6, "zz", "-")]
+    assert told == [
+        (1, "B-X", "-"),
+        (2, "b", "b -"),
+        (5, "I-X", "-"),
+        (6, "zz", "-"),
+    ]
 
 
 def test_valid_file_needs_no_repairs(write):
@@ -261,11 +281,20 @@ def test_one_column_alone(write):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"delimiter": "comma"}, {"scheme": "iob3"}, {"column": 0}, {"column": 1}]
+    "chosen",
+    [
+        {"delimiter": "comma"},
+        {"scheme": "iob3"},
+        {"column": 0},
+        {"column": 1},
+        {"token_column": 0},
+        {"column": 2, "token_column": 2},
+        {"merge": 0},
+    ],
 )
-def test_unknown_settings(write, settings):
-    with pytest.raises(ValueError, match="expected"):
-        read_columns(write(TSV), **settings)
+def test_unknown_settings(write, chosen):
+    with pytest.raises(ValueError, match=r"expected|Expected"):
+        read_columns(write(TSV), **chosen)
 
 
 def test_long_lines_are_shortened_in_the_message_only(write):
@@ -274,3 +303,137 @@ def test_long_lines_are_shortened_in_the_message_only(write):
         read_columns(write(f"a\tO\nb\tO\n{text}\n"))
     assert caught.value.text == text
     assert len(str(caught.value)) < 600
+
+
+NUMBERED = "1\tNora\tB-PER\t-\tx\n2\tworks\tO\n3\tat\tO\n4\tAcme\tB-ORG\n\n1\tShe\tO\n2\tleft\tO\n"
+TAGS_FIRST = "B-PER Nora\nO left\n\nO Hi\n"
+COMMENTED = (
+    "# id 9f2c domain=en\nnora _ _ B-PER\nworks _ _ O\nat _ _ O\nacme _ _ B-CORP\n\n"
+    "# id 77aa domain=en\nshe _ _ O\nleft _ _ O\n"
+)
+
+
+def test_numbers_that_count_up_are_no_words(write):
+    path = write(NUMBERED)
+    for repairs in (None, []):
+        with pytest.raises(CorpusError, match=r"numbers that count up.*--token-column 2") as caught:
+            read_columns(path, column=3, repairs=repairs)
+        assert caught.value.line == 1
+    first, second = reading = read_columns(path, column=3, token_column=2)
+    assert first.words == ["Nora", "works", "at", "Acme"]
+    assert first.entities == [(0, 1, "PER"), (3, 4, "ORG")]
+    assert second.words == ["She", "left"]
+    assert reading.found == "split by tab, token in column 2, tag in column 3, IOB2"
+
+
+def test_numbers_are_words_where_that_is_said_or_they_do_not_count_up(write):
+    assert read(write(NUMBERED), column=3, token_column=1)[1].words == ["1", "2"]
+    assert read(write("1\tO\n\n2\tO\n3\tO\n4\tO\nx\tO\n"))[1].words == ["2", "3", "4", "x"]
+
+
+@pytest.mark.parametrize("row", ["2-3", "2.1"])
+def test_rows_of_several_tokens_or_none_are_refused(write, row):
+    path = write(f"1\tA\tO\n{row}\tdel\tO\n2\tde\tO\n3\tel\tO\n")
+    with pytest.raises(CorpusError, match=f"row {row} is no token"):
+        read_columns(path, token_column=2)
+    [sentence] = read(path, token_column=2, repairs=[])
+    assert sentence.words == ["A", "de", "el"]
+    with pytest.raises(CorpusError, match="numbers that count up"):
+        read_columns(path)
+
+
+def test_tag_first(write):
+    path = write(TAGS_FIRST)
+    for repairs in (None, []):
+        with pytest.raises(CorpusError, match=r"the words are tags.*--token-column 2 --column 1"):
+            read_columns(path, repairs=repairs)
+    first, _ = read(path, token_column=2, column=1)
+    assert (first.words, first.entities) == (["Nora", "left"], [(0, 1, "PER")])
+
+
+@pytest.mark.parametrize(("token", "tag"), [(-1, 1), (2, -2)])
+def test_columns_from_the_end(write, token, tag):
+    assert read(write(TAGS_FIRST), token_column=token, column=tag)[0].words == ["Nora", "left"]
+
+
+def test_token_and_tag_in_one_column(write):
+    with pytest.raises(CorpusError, match="token and tag would both be column 2 of 2"):
+        read_columns(write(TAGS_FIRST), token_column=2)
+
+
+def test_comments_before_each_sentence_are_refused_with_advice(write):
+    for repairs in (None, []):
+        with pytest.raises(CorpusError, match=r"begin with comments.*--comments") as caught:
+            read_columns(write(COMMENTED), repairs=repairs)
+        assert caught.value.line == 1
+    counts = Counter()
+    file = columns.read_columns(write(COMMENTED), Settings(comments=True), counts=counts)
+    first, second = file.sentences
+    assert first.words == ["nora", "works", "at", "acme"]
+    assert first.entities == [(0, 1, "PER"), (3, 4, "CORP")]
+    assert second.words == ["she", "left"]
+    assert counts == {"comments, passed over": 2}
+
+
+def test_comments_of_conllu(write):
+    text = (
+        "# newdoc\n# text = A b\n1\tA\tO\n2\tb\tO\n\n# text = C d\n1\tC\tB-X\n2\td\tO\n\n# newdoc\n"
+    )
+    text += "\n# text = E\n1\tE\tO\n\n# the end\n"
+    reading = read(write(text), comments=True, token_column=2)
+    assert [sentence.words for sentence in reading] == [["A", "b"], ["C", "d"], ["E"]]
+    assert [sentence.starts_document for sentence in reading] == [True, False, True]
+
+
+def test_hashtags_are_words(write):
+    text = "#win\tB-X\nit\tO\n\n#\tO\n1\tO\n"
+    assert [sentence.words[0] for sentence in read(write(text))] == ["#win", "#"]
+    assert read(write(text.split("\n\n")[0]), comments=True)[0].words == ["#win", "it"]
+    with pytest.raises(CorpusError, match="it may be a comment, or the token #"):
+        read(write(text), comments=True)
+
+
+def test_one_comment_is_a_bad_line_with_advice(write):
+    path = write(TSV + "\n# a note\na\tO\n")
+    with pytest.raises(CorpusError, match=r"got 1\. If it is a comment.*--comments") as caught:
+        read_columns(path)
+    assert caught.value.line == 8
+    assert caught.value.can_be_repaired
+    assert len(read(path, comments=True)) == 3
+
+
+def test_labels_without_prefixes_have_to_be_named(write):
+    path = write("Ada\tPER\nLee\tPER\nsaw\tO\nRome\tLOC\nx\t-\n")
+    with pytest.raises(CorpusError, match=r"unknown tag 'PER'.*scheme io"):
+        read_columns(path)
+    reading = read_columns(path, scheme="io")
+    assert reading.sentences[0].entities == [(0, 2, "PER"), (3, 4, "LOC")]
+    assert reading.sentences[0].missing == [4]
+    assert reading.found.endswith("IO")
+
+
+@pytest.mark.parametrize("tag", ["B-PER", "_", "", "a\u200b"])
+def test_what_is_no_label_is_none_under_io(write, tag):
+    path = write(f"Ada\tPER\tx\nLee\t{tag}\tx\n")
+    with pytest.raises(CorpusError, match="unknown tag"):
+        read_columns(path, column=2, scheme="io")
+    [sentence] = read(path, column=2, scheme="io", repairs=[])
+    assert (sentence.entities, sentence.missing) == ([], [0, 1])
+
+
+cells = st.sampled_from(["O", "B-X", "I-X", "E-X", "S-X", "M-X", "Z-X", "PER", "??", "-"])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(cells, min_size=1, max_size=8), st.sampled_from(["iob2", "iobes", "bmes", "io"]))
+def test_no_entity_hangs_on_a_tag_that_is_not_known(write, tags, scheme):
+    """Whatever the tags were that can't be read, the entities that are read would be there."""
+    path = write("".join(f"w\t{tag}\n" for tag in tags))
+    notation = SCHEMES[scheme]
+    [sentence] = read(path, scheme=scheme, token_column=1, repairs=[])
+    unknown = [i for i, tag in enumerate(tags) if tag != "-" and not notation.knows(tag)]
+    assert set(unknown) <= set(sentence.missing)
+    for guess in ("O", "B-X", "I-X", "X"):
+        if notation.knows(guess):
+            guessed = [guess if i in unknown else tag for i, tag in enumerate(tags)]
+            assert set(sentence.entities) <= set(notation.read(guessed))

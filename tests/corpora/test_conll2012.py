@@ -1,9 +1,9 @@
 import pytest
 from corpus_samples import OTHER, SAMPLE
+from eager import read_conll2012
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_hgn.corpora.conll2012 import read_conll2012
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import guess_format, read_corpus
 
@@ -65,12 +65,11 @@ def test_hyphen_is_missing(write):
     assert sentence.missing == [0, 2]
 
 
-def test_new_testament_of_ontonotes_has_no_names_to_learn_from(write):
+def test_new_testament_of_ontonotes_has_no_names_to_learn_from(write, nlp):
     sample = document("*", "*").replace("x/y", "pt/nt/40/nt_4001")
-    reading = read_conll2012(write(sample))
-    [sentence] = reading
+    [sentence] = read_conll2012(write(sample))
     assert sentence.missing == [0, 1]
-    assert reading.found.endswith("not annotated in pt/nt/")
+    assert read_corpus(write(sample), nlp).found.endswith("not annotated in pt/nt/")
     [named] = read_conll2012(write(sample.replace(" * -\n", " (A) -\n", 1)))
     assert (named.missing, named.entities) == ([], [(0, 1, "A")])
 
@@ -113,7 +112,9 @@ def test_bad_lines_are_errors(write, case):
         (["*", "*)"], [], []),
         (["(A*", "*"], [(0, 2, "A")], []),
         (["(A*", "*", "(B)", "*)"], [(0, 2, "A"), (2, 3, "B")], []),
-        (["(A*", "??", "*)"], [(0, 1, "A")], [1]),
+        (["(A*", "??", "*)"], [], [0, 1, 2]),
+        (["*", "??", "*", "*)", "*"], [], [1, 2, 3]),
+        (["(A)", "??", "*", "(B)"], [(0, 1, "A"), (3, 4, "B")], [1]),
         (["(A)", "* *", "(B)"], [(0, 1, "A"), (2, 3, "B")], [1]),
     ],
 )

@@ -8,9 +8,11 @@ import spacy
 from corpus_samples import CONLL2003, OTHER, SAMPLE, SPANS, TEXT, TSV, to_lines
 from spacy.cli._util import app
 from spacy.tokens import DocBin
+from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
+from spacy_hgn.corpora.parts import read_part
 
 
 def convert(*args):
@@ -140,15 +142,15 @@ def test_lenient_writes_a_report(write, out):
     code, output = convert(path, out, "--lenient")
     assert code == 0
     assert "Repairs: 2" in output
-    assert "tokens without annotation 1" in output
+    assert "tokens without annotation 2" in output
     report = out.with_name("corpus.spacy.repairs.jsonl")
     repairs = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     assert [(r["file"], r["line"], r["was"], r["became"]) for r in repairs] == [
-        (str(path), 3, "I-X", "B-X"),
+        (str(path), 3, "I-X", "-"),
         (str(path), 4, "d", "d -"),
     ]
     [doc] = load(out)
-    assert [token.ent_iob for token in doc] == [3, 2, 3, 0]
+    assert [token.ent_iob for token in doc] == [3, 2, 0, 0]
 
 
 def test_lenient_report_of_a_good_file_is_empty(write, out):
@@ -245,3 +247,113 @@ def test_command_of_spacy(write, out):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(load(out)) == 2
+
+
+def test_the_numbers_of_tokens_are_no_tokens(write, out):
+    path = write("1\tNora\tB-PER\t-\tx\n2\tleft\tO\n\n1\tShe\tO\n2\tleft\tO\n", "a.iob2")
+    code, output = convert(path, out, "--column", "3")
+    assert code == 1
+    assert "--token-column 2" in output
+    assert not out.exists()
+    code, output = convert(path, out, "--column", "3", "--token-column", "2")
+    assert code == 0
+    assert "token in column 2, tag in column 3" in output
+    assert [token.text for doc in load(out) for token in doc] == ["Nora", "left", "She", "left"]
+
+
+def test_comments_are_no_tokens(write, out):
+    path = write("# id 9f2c domain=en\nnora _ _ B-PER\n\n# id 77aa domain=en\nshe _ _ O\n")
+    for options in ((), ("--lenient",)):
+        code, output = convert(path, out, *options)
+        assert code == 1
+        assert "--comments" in output
+    code, output = convert(path, out, "--comments")
+    assert code == 0
+    assert "Comments, passed over: 2" in output
+    assert [token.text for doc in load(out) for token in doc] == ["nora", "she"]
+
+
+def test_what_prodigys_answers_do_is_said(write, out):
+    accepted, rejected = ({"text": TEXT, "spans": SPANS, "answer": a} for a in ("accept", "reject"))
+    path = write(to_lines(accepted, rejected), "a.jsonl")
+    code, output = convert(path, out)
+    assert code == 0
+    assert "a.jsonl: prodigy" in output
+    assert "Records rejected, left out: 1" in output
+    assert "texts 1" in output
+    assert convert(path, out, "--rejected", "wrong")[0] == 0
+    assert [len(doc.spans.get("wrong", ())) for doc in load(out)] == [0, 2]
+    assert convert(path, out, "--format", "jsonl")[0] == 1
+
+
+def test_keys_that_are_not_known_can_be_passed_over(write, out):
+    path = write(to_lines({"text": TEXT, "spans": SPANS, "a": 1, "b": 2}), "a.jsonl")
+    code, output = convert(path, out)
+    assert code == 1
+    assert 'unknown key "a"' in output
+    assert "--lenient" not in output
+    assert convert(path, out, "--ignore", "a,b")[0] == 0
+
+
+def test_errors_that_lenient_repairs_say_so(write, out):
+    assert "--lenient repairs such lines" in convert(write("a\tB-X\nb\n"), out)[1]
+
+
+def test_tag_names(write, out):
+    path = write(to_lines({"tokens": ["Ada", "left"], "ner_tags": [1, 0]}))
+    assert "--tag-names" in convert(path, out)[1]
+    assert convert(path, out, "--tag-names", "O,B-PER")[0] == 0
+    assert [entity.label_ for entity in load(out)[0].ents] == ["PER"]
+
+
+def test_a_folder_of_brats(write, out):
+    write("Ada left.", "in/one.txt")
+    write("T1\tPER 0 3\tAda\n", "in/one.ann")
+    folder = write("[entities]\nPER\n", "in/annotation.conf").parent
+    code, output = convert(folder, out)
+    assert code == 0, output
+    assert "Passed over 1 files that aren't *.ann and *.txt" in output
+    assert [entity.text for doc in load(out) for entity in doc.ents] == ["Ada"]
+    write("Bo left.", "in/two.txt")
+    code, output = convert(folder, out)
+    assert code == 1
+    assert "two.txt: expected two.ann beside it" in output
+
+
+def test_gold_files_of_the_release_in_columns(write, out):
+    write(SAMPLE, "in/own_0001.gold_conll")
+    folder = write(SAMPLE.replace("Maria", "[WORD]"), "in/own_0001.gold_skel").parent
+    code, output = convert(folder, out)
+    assert code == 0, output
+    assert "Passed over 1 files that aren't *gold_conll" in output
+    assert len(load(out)) == 3
+
+
+def test_a_large_corpus_is_a_folder_that_spacy_reads(write, out, monkeypatch, nlp):
+    monkeypatch.setattr("spacy_hgn.corpora.docbin.TOKENS_A_FILE", 10)
+    path = write("".join(f"w{i}\tB-X\nis\tO\nold\tO\n\n" for i in range(10)))
+    code, output = convert(path, out)
+    assert code == 0
+    assert "sentences 10" in output
+    assert [len(load(file)) for file in sorted(out.iterdir())] == [4, 4, 2]
+    examples = list(Corpus(out)(nlp))
+    assert [eg.reference[0].text for eg in examples] == [f"w{i}" for i in range(10)]
+    assert [eg.reference.ents[0].label_ for eg in examples] == ["X"] * 10
+    assert read_part(out, nlp).sentences == 10
+    assert convert(write(TSV), out)[0] == 0  # and is replaced by a file
+    assert out.is_file()
+    assert len(load(out)) == 2
+
+
+def test_a_folder_with_other_things_in_it_is_not_replaced(write, out):
+    write("notes", "out/corpus.spacy/notes.txt")
+    code, output = convert(write(TSV), out)
+    assert code == 1
+    assert "expected a folder of .spacy files, got notes.txt" in output
+    assert (out / "notes.txt").exists()
+
+
+def test_nothing_is_left_behind(write, out, tmp_path):
+    assert convert(write(TSV), out)[0] == 0
+    assert convert(write("a\n", "b.tsv"), tmp_path / "b.spacy")[0] == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus.tsv", "b.tsv", "out"}

@@ -1,9 +1,10 @@
 import pytest
+from eager import read_columns
 from spacy.tokens import DocBin
 from spacy.training import Corpus
 
-from spacy_hgn.corpora.columns import read_columns
 from spacy_hgn.corpora.docs import make_docs, pack_docs
+from spacy_hgn.corpora.settings import Settings
 
 SENTENCES = """-DOCSTART- O
 
@@ -98,6 +99,6 @@ def test_training_sees_the_annotation(sentences, nlp, tmp_path):
     assert [token.is_sent_start for token in second.reference] == [True, False, True]
 
 
-def test_merge_below_one(sentences, nlp):
+def test_merge_below_one():
     with pytest.raises(ValueError, match="1 or more sentences into a Doc, got 0"):
-        list(make_docs(sentences, nlp.vocab, 0))
+        Settings(merge=0)

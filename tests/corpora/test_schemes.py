@@ -1,13 +1,15 @@
 import pytest
+from eager import read_columns
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_hgn.corpora.columns import read_columns
 from spacy_hgn.corpora.docs import make_docs
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.schemes import BILUO, IOB1, IOB2, IOBES, SCHEMES, find_scheme
+from spacy_hgn.corpora.schemes import BILUO, BMES, BMEWO, IOB1, IOB2, IOBES, SCHEMES, find_scheme
 
 LABELS = ["X", "Y", "geo-loc"]
+LAST_AND_SINGLE = {"iobes": "ES", "biluo": "LU", "bmes": "ES", "bmewo": "EW"}
+NAMES = ["iob2", "iob1", *LAST_AND_SINGLE]
 
 
 def render(layout, scheme):
@@ -18,11 +20,12 @@ def render(layout, scheme):
         if label in ("", "-"):
             tags += [label or "O"] * length
         else:
-            inside = [f"I-{label}"] * length
+            middle = "M" if scheme in ("bmes", "bmewo") else "I"
+            inside = [f"{middle}-{label}"] * length
             if scheme == "iob2" or (scheme == "iob1" and previous == label):
                 inside[0] = f"B-{label}"
-            if scheme in ("iobes", "biluo"):
-                last, single = ("E", "S") if scheme == "iobes" else ("L", "U")
+            if scheme in LAST_AND_SINGLE:
+                last, single = LAST_AND_SINGLE[scheme]
                 inside[0] = f"B-{label}"
                 inside[-1] = f"{last if length > 1 else single}-{label}"
             tags += inside
@@ -48,16 +51,14 @@ def annotation(doc):
     return tokens, [(e.start, e.end, e.label_) for e in doc.ents]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(corpora, st.integers(1, 3))
 def test_every_scheme_gives_the_same_docs(write, nlp, corpus, merge):
     docs = {}
-    for scheme in ("iob2", "iob1", "iobes", "biluo"):
+    for scheme in NAMES:
         reading = read_columns(write(to_text(corpus, scheme)))
         docs[scheme] = [annotation(doc) for doc in make_docs(reading, nlp.vocab, merge)]
-    assert docs["iob1"] == docs["iob2"]
-    assert docs["iobes"] == docs["iob2"]
-    assert docs["biluo"] == docs["iob2"]
+    assert all(found == docs["iob2"] for found in docs.values())
 
 
 @settings(max_examples=150, deadline=None)
@@ -68,17 +69,17 @@ def test_entities_are_those_of_the_layout(layout):
         if label not in ("", "-"):
             expected.append((start, start + length, label))
         start += length
-    for name in ("iob2", "iob1", "iobes", "biluo"):
+    for name in NAMES:
         assert SCHEMES[name].read(render(layout, name)) == expected
 
 
-TAGS = ["O", "-", *(f"{prefix}-{label}" for prefix in "BIESLU" for label in LABELS), "??"]
+TAGS = ["O", "-", *(f"{prefix}-{label}" for prefix in "BIESLUMW" for label in LABELS), "??"]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.lists(st.sampled_from(TAGS), min_size=1, max_size=8), min_size=1, max_size=3),
-    st.sampled_from(["auto", "iob2", "iob1", "iobes", "biluo"]),
+    st.sampled_from(["auto", *NAMES, "io"]),
 )
 def test_lenient_reads_any_tags_and_keeps_every_token(write, sentences, scheme):
     text = "\n\n".join("\n".join(f"w\t{tag}" for tag in tags) for tags in sentences)
@@ -111,6 +112,9 @@ def test_lenient_reads_any_tags_and_keeps_every_token(write, sentences, scheme):
         ("B-X L-X O", BILUO),
         ("U-X O", BILUO),
         ("O O -", IOB2),
+        ("B-X M-X E-X O S-X", BMES),
+        ("B-X M-X E-X", BMES),
+        ("B-X E-X W-X O", BMEWO),
         ("B-X O I-X", IOB2),  # no scheme fits: the first that fits best
         ("B-X O S-X B-X I-X E-X", IOBES),
         ("U-X U-X S-X", BILUO),

@@ -3,13 +3,13 @@ import os
 from pathlib import Path
 
 import pytest
-from corpus_samples import SPANS, TEXT, TSV, to_lines
+from corpus_samples import OTHER, SAMPLE, SPANS, TEXT, TSV, to_lines
+from eager import read_columns
 from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
-from spacy_hgn.corpora.columns import read_columns
 from spacy_hgn.corpora.docs import make_docs, pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.parts import find_parts
@@ -259,3 +259,40 @@ def test_parts_that_are_not_there_or_twice(corpus, write):
     code, output = run(folder)
     assert code == 1
     assert "as its dev part" in output
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("Per", "PER"), ("PERSON", "PER"), ("LOCATON", "LOCATION"), ("geo-loc", "GEO_LOC")],
+)
+def test_a_label_that_looks_like_one_of_train(corpus, given, meant):
+    folder = corpus(train=f"a\tB-{meant}\n", dev=f"a\tB-{given}\nb\tB-{meant}\n")
+    code, output = run(folder)
+    assert code == 0
+    assert f"train lacks types that dev has: {given} (did you mean {meant}?)" in output
+
+
+def test_a_label_that_looks_like_none(corpus):
+    assert "did you mean" not in run(corpus(dev="a\tB-ORG\n"))[1]
+
+
+def test_stats_reads_as_convert_does(write, count):
+    path = write("1\tAda\tB-PER\n2\tleft\t??\n3\tOslo\tO\n")
+    code, output = run(path, "--token-column", "2")
+    assert code == 1
+    assert "--lenient repairs such lines" in output
+    report = count(path, "--token-column", "2", "--lenient")
+    assert report["parts"]["corpus.tsv"]["unannotated"] == 2
+    assert "Repairs: 2" in run(path, "--token-column", "2", "--lenient")[1]
+    commented = write("# id 1\nAda\tB-PER\n", "commented.tsv")
+    assert count(commented, "--comments")["parts"]["commented.tsv"]["tokens"] == 1
+
+
+def test_stats_of_the_shared_tasks_test_part(write, tmp_path, count):
+    for part in ("train", "development", "test", "conll-2012-test"):
+        write(SAMPLE if part == "train" else OTHER, f"data/{part}/nw/a.gold_conll")
+        write("[WORD]", f"data/{part}/nw/a.gold_skel")
+    parts = count(tmp_path / "data")["parts"]
+    assert parts["test"]["path"].endswith("conll-2012-test")
+    assert parts["train"]["sentences"] == 3
+    assert f"Passed over {tmp_path / 'data' / 'test'}" in run(tmp_path / "data")[1]

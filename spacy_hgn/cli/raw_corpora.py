@@ -1,0 +1,55 @@
+"""Corpora that aren't converted yet, for commands that read what a config names."""
+
+from pathlib import Path
+from typing import Any
+
+from thinc.api import Config
+from wasabi import msg
+
+from spacy_hgn.corpora.docbin import SUFFIX, list_docbins, open_outputs
+from spacy_hgn.corpora.errors import CorpusError
+from spacy_hgn.corpora.parts import choose_files, list_files
+from spacy_hgn.corpora.reading import Task
+from spacy_hgn.corpora.settings import cannot_follow
+
+from .convert import Summary, convert
+from .corpus_options import CorpusOptions, show_counts_of_reading
+
+READERS = ("spacy.Corpus.v1", "spacy-hgn.ShardedCorpus.v1")
+"""Those that read ``.spacy`` files."""
+
+
+def convert_corpora(config: Config, folder: Path, options: CorpusOptions) -> None:
+    """Convert what ``training`` reads as train and dev into a folder, if it isn't ``.spacy`` files.
+    Then the config reads that.
+
+    Raises CorpusError for what can't be read, and for options where nothing is converted.
+    """
+    places = config.interpolate()
+    for name in ("train_corpus", "dev_corpus"):
+        section, _, part = str(places.get("training", {}).get(name)).rpartition(".")
+        reader: dict[str, Any] = places.get(section, {}).get(part, {})
+        if reader.get("@readers") in READERS and reader.get("path"):
+            path = as_docbin(Path(reader["path"]), folder / f"{part}{SUFFIX}", options)
+            config[section][part]["path"] = str(path)
+
+
+def as_docbin(path: Path, output: Path, options: CorpusOptions) -> Path:
+    """Convert a corpus, unless it is ``.spacy`` files. Returns where these are."""
+    settings = options.settings()
+    is_docbin = path.suffix == SUFFIX or (path.is_dir() and bool(list_docbins(path)))
+    if is_docbin or not path.exists():
+        settings.refuse_others(path, "spacy", ())
+        if options.format != "auto":
+            raise CorpusError(path, cannot_follow("spacy", "format", "auto", options.format))
+        return path
+    task, summary = Task(options.make_pipeline(), settings, options.repairs()), Summary()
+    files = choose_files(list_files(path)).paths if path.is_dir() else [path]
+    with open_outputs(output) as outputs:
+        convert({output: files}, outputs, task, options.format, summary)
+        outputs.move()
+    msg.info(f"{path}: {'; '.join(dict.fromkeys(summary.found.values()))}")
+    show_counts_of_reading(task.counts)
+    if task.repairs is not None:
+        msg.info(f"Repairs: {len(task.repairs):,}. spacy hgn convert --lenient writes them down")
+    return output
