@@ -26,6 +26,7 @@ from .trying import tally, tries
 
 TEXTS = [{"text": TEXT, "spans": SPANS}, {"text": "Hi\u2028you", "entities": []}, {"text": "So"}]
 REGION = {"start": 0, "end": 12, "text": "Ada Lovelace", "labels": ["PERSON"]}
+ANNOTATIONS = [{"result": [{"type": "labels", "value": REGION}]}]
 SAMPLES = {
     "columns": TSV.encode(),
     "conll2003": CONLL2003.encode(),
@@ -33,9 +34,7 @@ SAMPLES = {
     "jsonl": to_lines(*TEXTS).encode(),
     "prodigy": to_lines(*({**text, "answer": "accept"} for text in TEXTS)).encode(),
     "doccano": to_lines({"text": TEXT, "label": [[0, 12, "PERSON"]]}, {"text": "So"}).encode(),
-    "label-studio": json.dumps(
-        [{"data": {"text": TEXT}, "annotations": [{"result": [{"type": "labels", "value": REGION}]}]}]
-    ).encode(),
+    "label-studio": json.dumps([{"data": {"text": TEXT}, "annotations": ANNOTATIONS}]).encode(),
     "label-studio-min": json.dumps([{"text": TEXT, "label": [REGION], "annotator": 1}]).encode(),
     "brat": b"T1\tPERSON 0 12\tAda Lovelace\nR1\tx Arg1:T1 Arg2:T1\n",
     "spacy2": json.dumps([[TEXT, {"entities": [[0, 12, "PERSON"]]}]], indent=1).encode(),
@@ -155,7 +154,7 @@ def check_place(error: CorpusError, path: Path) -> None:
     assert error.problem
     if error.line is not None:
         lines = path.read_bytes().split(b"\n")[error.line - 1 :]
-        is_record = "record " in error.problem  # which may have several lines, and says a part of it
+        is_record = "record " in error.problem  # it has several lines, and a part of it is told
         assert is_record or (error.text or "").encode() in lines[0]
 
 
