@@ -87,7 +87,8 @@ def read_columns(
 ) -> TaggedFile:
     """Read a file whose lines are a token and its tag, in any two columns.
 
-    Blank lines separate sentences, ``-DOCSTART-`` lines documents. The file is gone through
+    Blank lines separate sentences, ``-DOCSTART-`` lines documents. Where most sentences begin with
+    comments, those are passed over as the setting ``comments`` has it. The file is gone through
     three times, so that it needn't be kept: for its layout, for its scheme, and for its sentences.
 
     repairs: a list that takes repairs; without one, every bad line is an error. counts: takes
@@ -101,7 +102,11 @@ def read_columns(
     layout = find_layout((line for block in blocks for line in block.lines), settings)
     if layout is None:
         return TaggedFile("no tokens", iter(()))
-    notation = _find_notation(blocks, layout, settings)
+    notation, suspicions = _find_notation(blocks, layout, settings)
+    if suspicions.finds_comments and not settings.comments:
+        return read_columns(path, replace(settings, comments=True), repairs, counts)
+    if settings.token_column is None:
+        suspicions.raise_words()
     tagged = _read_sentences(blocks, layout, repairs, Counter() if counts is None else counts)
     sentences = (resolve(sentence, notation, repairs) for sentence in tagged)
     return TaggedFile(f"{layout.describe()}, {notation.name}", sentences)
@@ -181,9 +186,10 @@ class _Blocks:
             yield Block(lines, comments, starts_document)
 
 
-def _find_notation(blocks: Iterable[Block], layout: Layout, settings: Settings) -> Notation:
-    """The scheme that is named, or else that of the tags. Raises CorpusError if the words of the
-    file aren't its words."""
+def _find_notation(
+    blocks: Iterable[Block], layout: Layout, settings: Settings
+) -> tuple[Notation, Suspicions]:
+    """The scheme that is named, or else that of the tags; and whether the words are words."""
     suspicions = Suspicions()
 
     def read_tags() -> Iterator[list[str]]:
@@ -194,11 +200,7 @@ def _find_notation(blocks: Iterable[Block], layout: Layout, settings: Settings) 
             yield tags
 
     found = find_scheme(read_tags())
-    if not settings.comments:
-        suspicions.raise_comments()
-    if settings.token_column is None:
-        suspicions.raise_words()
-    return found if settings.scheme == "auto" else SCHEMES[settings.scheme]
+    return found if settings.scheme == "auto" else SCHEMES[settings.scheme], suspicions
 
 
 def _read_sentences(

@@ -32,7 +32,6 @@ class Suspicions:
         self._sentences += 1
         if looks_like_comment(lines[0]) and not known[0]:
             self._commented += 1
-            self._first.setdefault("comment", lines[0])
         numbers = [word for word in words if not is_range(word)]
         if len(numbers) > 1:
             self._several += 1
@@ -43,12 +42,10 @@ class Suspicions:
         self._tags_alone &= all(map(IOB2.knows, words))
         self._all_tagged &= all(known)
 
-    def raise_comments(self) -> None:
-        """Raise CorpusError where most sentences begin with a comment."""
-        if 2 * self._commented > self._sentences:
-            raise self._first["comment"].error(
-                "sentences begin with comments, which would be words. Pass them over: --comments"
-            )
+    @property
+    def finds_comments(self) -> bool:
+        """Whether most sentences begin with a line that looks like a comment and has no tag."""
+        return 2 * self._commented > self._sentences
 
     def raise_words(self) -> None:
         """Raise CorpusError where the words are numbers that count up, or tags."""

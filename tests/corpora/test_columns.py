@@ -361,14 +361,11 @@ def test_token_and_tag_in_one_column(write):
         read_columns(write(TAGS_FIRST), token_column=2)
 
 
-def test_comments_before_each_sentence_are_refused_with_advice(write):
-    for repairs in (None, []):
-        with pytest.raises(CorpusError, match=r"begin with comments.*--comments") as caught:
-            read_columns(write(COMMENTED), repairs=repairs)
-        assert caught.value.line == 1
+@pytest.mark.parametrize("comments", [False, True])
+def test_comments_before_each_sentence_are_passed_over(write, comments):
     counts = Counter()
-    file = columns.read_columns(write(COMMENTED), Settings(comments=True), counts=counts)
-    first, second = file.sentences
+    settings = Settings(comments=comments)
+    first, second = columns.read_columns(write(COMMENTED), settings, counts=counts).sentences
     assert first.words == ["nora", "works", "at", "acme"]
     assert first.entities == [(0, 1, "PER"), (3, 4, "CORP")]
     assert second.words == ["she", "left"]
