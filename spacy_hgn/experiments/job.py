@@ -5,10 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import srsly
-
 from .grid import Run
 from .grid_file import CorpusSource
+from .json_files import read_json, write_json
 from .settings import build_config, flatten
 
 JOB, LOG, PROGRESS, ERROR = "job.json", "log.txt", "progress.json", "error.txt"
@@ -49,12 +48,12 @@ class Job:
 
 def write_job(job: Job, folder: Path) -> None:
     """Put a job where its process looks for it."""
-    srsly.write_json(folder / JOB, asdict(job))
+    write_json(folder / JOB, asdict(job))
 
 
 def read_job(folder: Path) -> Job:
     """The job that ``write_job`` wrote."""
-    content = srsly.read_json(folder / JOB)
+    content = read_json(folder / JOB)
     run = content.pop("run")
     source = CorpusSource(**run.pop("source"))
     return Job(Run(**run, source=source), **content)
@@ -63,11 +62,11 @@ def read_job(folder: Path) -> Job:
 def write_progress(folder: Path, step: int, dev_f1: list[float]) -> None:
     """Tell how far a run is, never by half a file."""
     unfinished = folder / f"{PROGRESS}.part"
-    srsly.write_json(unfinished, {"step": step, "dev_f1": dev_f1})
+    write_json(unfinished, {"step": step, "dev_f1": dev_f1})
     unfinished.replace(folder / PROGRESS)
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
     """How far a run is: its steps, and the F1 on dev of its epochs."""
     path = folder / PROGRESS
-    return srsly.read_json(path) if path.exists() else {"step": 0, "dev_f1": []}
+    return read_json(path) if path.exists() else {"step": 0, "dev_f1": []}

@@ -14,13 +14,12 @@ from pathlib import Path
 from timeit import default_timer
 from typing import Any
 
-import srsly
-
 from spacy_hgn.gpu import use_gpu
 from spacy_hgn.gpu_errors import telling_gpu_errors
 from spacy_hgn.provenance import describe_machine, describe_revision, describe_software
 
 from .job import ERROR, PREDICTIONS, RESULT, Job, read_job, write_progress
+from .json_files import write_json
 from .protocols import PROTOCOLS
 from .settings import build_config, count_steps, flatten
 from .train import Listener, Trained, train
@@ -49,10 +48,10 @@ def do_job(job: Job, folder: Path, listen: Listener) -> None:
     evaluation = trained.test or trained.dev
     assert evaluation is not None  # every protocol reads one of them
     predictions = {"gold": evaluation.gold, "predicted": evaluation.predicted}
-    srsly.write_json(folder / PREDICTIONS, predictions)
+    write_json(folder / PREDICTIONS, predictions)
     origin = {**_describe_origin(job), "git": revision}
     record = {**_describe(job, trained), "config": flatten(config), **origin}
-    srsly.write_json(folder / RESULT, record)
+    write_json(folder / RESULT, record)
 
 
 class Watch:

@@ -9,11 +9,11 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-import srsly
 from filelock import FileLock
 
 from .board import Board
 from .job import ERROR, LOG, PREDICTIONS, RESULT, Job, read_progress, write_job
+from .json_files import read_json
 from .settings import count_steps
 from .store import Record, Store
 
@@ -132,8 +132,8 @@ def _finish(process: Process, store: Store, board: Board, outcome: Outcome) -> N
         outcome.failed.append(process.id)
         board.end(process.name, f"failed: {error} See {kept}", succeeded=False)
     else:
-        result = srsly.read_json(process.folder / RESULT)
-        store.add(result, **srsly.read_json(process.folder / PREDICTIONS))
+        result = read_json(process.folder / RESULT)
+        store.add(result, **read_json(process.folder / PREDICTIONS))
         outcome.done.append(process.id)
         board.end(process.name, _describe(result))
     _release(process, store)

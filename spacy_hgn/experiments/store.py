@@ -4,11 +4,11 @@ import gzip
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import srsly
 from filelock import FileLock, Timeout
 
 from .scores import Entity
@@ -123,7 +123,12 @@ def _ends_line(file: Any) -> bool:
 
 def _read_lines(path: Path) -> list[Record]:
     """A line that a crash cut short is passed over."""
-    return list(srsly.read_jsonl(path, skip=True)) if path.exists() else []
+    found = []
+    text = path.read_text(encoding="utf8", errors="replace") if path.exists() else ""
+    for line in text.split("\n"):
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def _read_entities(path: Path) -> list[list[Entity]]:

@@ -10,7 +10,7 @@ from spacy.training import Corpus
 
 from spacy_hgn.experiments import train as training
 from spacy_hgn.experiments.grid import read_grid
-from spacy_hgn.experiments.job import RESULT
+from spacy_hgn.experiments.job import RESULT, read_job, write_job
 from spacy_hgn.experiments.one_run import do_job
 from spacy_hgn.experiments.protocols import PROTOCOLS
 from spacy_hgn.experiments.settings import build_config
@@ -136,3 +136,12 @@ def test_tokens_are_those_of_the_corpus(tmp_path):
     DocBin(docs=[reference]).to_disk(tmp_path / "x.spacy")
     (by_spacy,) = Corpus(tmp_path / "x.spacy")(spacy.blank("en"))
     assert len(by_spacy.predicted) > len(reference)
+
+
+def test_a_run_reaches_its_process_as_it_is(project, content):
+    content["overrides"] = {"training.dropout": 0.3, "vars.learn_rate": 7e-13}
+    grid = read_grid(write_grid(content))
+    job = make_job(grid.runs[0], grid)
+    write_job(job, project)
+    assert read_job(project).run == job.run
+    assert read_job(project).run.id == job.run.id
