@@ -71,7 +71,9 @@ def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[st
     if "sentences" in row:
         chosen.setdefault("steps", recipe.count_steps(row["sentences"]))
     chosen.setdefault("warmup", ceil(recipe.warmup * chosen["steps"]))
-    chosen.setdefault("eval_frequency", max(50, chosen["steps"] // 20))
+    # A head over a frozen Hero learns so fast that to evaluate it costs as much as to train it.
+    evaluations = 20 if recipe.trains_hero else recipe.epochs
+    chosen.setdefault("eval_frequency", max(50, chosen["steps"] // evaluations))
     return chosen
 
 

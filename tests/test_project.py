@@ -253,7 +253,8 @@ def test_every_corpus_can_be_trained_over_a_frozen_hero(choose, corpus):
     assert "hero_learn_rate" not in chosen  # though MiniLM has one of its own
     expected = {"wnut17": 8 * 107, "bc2gm": 4 * 393, "custom": 1000}
     assert chosen["steps"] == expected.get(corpus, chosen["steps"])
-    assert chosen["warmup"] == -(-chosen["steps"] // 20)
+    assert chosen["warmup"] == -(-chosen["steps"] // 10)
+    assert chosen["eval_frequency"] == chosen["steps"] // 8
 
 
 def test_the_card_tells_of_a_frozen_hero_and_of_the_heads(monkeypatch):
