@@ -234,9 +234,11 @@ class HgnNer(SealedPipe):
         tags = [self.model.ops.alloc2f(len(doc), len(self.tag_set)) for doc in sample]
         self.model.initialize(X=sample, Y=tags)
         self.temperature = 1.0
-        self.trained_over = None if nlp is None else trained_over(self.model, nlp)
-        if self.trained_over is not None:
-            shim_of(self._flat)._model.fit_layers(len(self.trained_over.layers))
+        self.trained_over = None
+        if nlp is not None:
+            self.trained_over = over = trained_over(self.model, nlp)
+            # Now, and not at the first batch: a training that goes on where it was may have none.
+            shim_of(self._flat)._model.fit_layers(1 if over is None else len(over.layers))
 
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
         """Tag probabilities on the host, one array a Doc: all are views of that of the batch.
