@@ -15,7 +15,7 @@ ON_GPU := $(filter-out -1,$(GPU))
 # Interprets the kernels for GPUs in the tests.
 TRITON := $(VENV)/.installed-triton
 
-.PHONY: help demo driver test test-gpu check clean
+.PHONY: help demo driver test test-all test-gpu check clean
 
 help:
 	@echo "make demo      build a pipeline from the sample corpus and show its entities;"
@@ -31,6 +31,9 @@ demo: $(if $(ON_GPU),driver $(FOR_CUDA),$(INSTALLED))
 
 test: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-all: $(INSTALLED) $(TRITON)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
 test-gpu: driver $(FOR_CUDA)
 	$(BIN)/python -m spacy_hgn.gpu

@@ -73,6 +73,7 @@ def demo(project: Path) -> subprocess.CompletedProcess:
     return run(project, "demo", ".", *settings, "--vars.windows", "[1,3]", "--vars.fusion", "dot")
 
 
+@pytest.mark.slow
 def test_demo_ends_with_an_installed_package_and_a_page(demo, project):
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert (project / "site" / "en_hgn_demo" / "__init__.py").exists()
@@ -139,6 +140,7 @@ def test_build_writes_its_config_itself(project):
     assert config["vars"]["hero"] == "bert-base-cased"
 
 
+@pytest.mark.slow
 def test_ontonotes_is_built_from_conll2012_files(project, tmp_path):
     for part in ("train", "development", "test"):
         folder = tmp_path / part / "data" / "english" / "annotations" / "nw"

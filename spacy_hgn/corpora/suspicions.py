@@ -30,7 +30,7 @@ class Suspicions:
             return
         known = [tag == MISSING or IOB2.knows(tag) for tag in tags]
         self._sentences += 1
-        if looks_like_comment(lines[0]) and not known[0]:
+        if looks_like_comment(lines[0]) and not known[0] and len(lines) > 1:
             self._commented += 1
         numbers = [word for word in words if not is_range(word)]
         if len(numbers) > 1:

@@ -42,6 +42,7 @@ class Dying(Annotator):
     is_used = False
 
 
+@pytest.mark.slow
 def test_the_same_as_here_though_an_actor_dies(ruler, tmp_path, monkeypatch):
     """Begun here and killed; then on Ray, where an actor is killed; ended as if all were here."""
     write_corpus(tmp_path / "corpus")
@@ -72,6 +73,7 @@ class Dead(Annotator):
         return super().annotate(shard)
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_its_actor_each_time_ends_the_run(ruler, tmp_path, monkeypatch):
     path = write_lines(tmp_path / "a.txt", make_texts(10))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # where Dead is

@@ -10,6 +10,8 @@ from spacy_hgn.recipes import fit_to_hero, read_recipe
 from .helpers import ending_in, hero_config, table, train
 from .test_going_on import elsewhere
 
+pytestmark = pytest.mark.slow
+
 
 def frozen_config(hero, **overrides):
     """The recipe frozen over a tiny Hero, with a tagger beside it."""

@@ -63,6 +63,7 @@ def test_killed_once(moment, last, config_path, whole, tmp_path):
     assert_same_end(folder, whole)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(config_path, whole, tmp_path):
     folder = make_folder(tmp_path)
     for moment in [

@@ -151,6 +151,7 @@ def test_forked_processes(minilm_folder, tmp_path):
     assert_processes_agree(minilm_folder, "fork", tmp_path)
 
 
+@pytest.mark.slow
 def test_spawned_processes(tiny_folder, tmp_path):
     assert_processes_agree(tiny_folder, "spawn", tmp_path)
 

@@ -1,10 +1,13 @@
 """Two ranks over a frozen Hero, that share a folder of its vectors."""
 
+import pytest
 import spacy
 from checkpoints.helpers import table
 from checkpoints.test_frozen_hero import frozen_config
 
 from .helpers import ranks_config, train
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_ranks(tiny_bert, folder):
