@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from .hero_gang import HeroGang
+from .listening import Listening
 
 
-class Committee(nn.Module):
+class Committee(Listening):
     """Heads of one kind, which differ by the weights that they began with and by their dropout.
 
     It has the methods of ``HeroGang``, whose answers are the means of the members'.
@@ -19,7 +20,6 @@ class Committee(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.width = members[0].width
-        self.heard: list[Tensor] | None = None
 
     @property
     def heads(self) -> list[HeroGang]:
@@ -76,15 +76,6 @@ class Committee(nn.Module):
     def has_windows(self) -> bool:
         """As each member has."""
         return self.heads[0].has_windows
-
-    @contextmanager
-    def listening(self) -> Iterator[list[Tensor]]:
-        """In this context, all threads' predictions note the ``shares`` of their tokens."""
-        self.heard = []
-        try:
-            yield self.heard
-        finally:
-            self.heard = None
 
     @contextmanager
     def silencing(self) -> Iterator[None]:

@@ -12,11 +12,12 @@ from torch.nn.functional import dropout
 from .fusion import FUSIONS
 from .gang import RECURRENCES, Gang
 from .layer_mix import LayerMix
+from .listening import Listening
 
 TINY = 1e-12
 
 
-class HeroGang(nn.Module):
+class HeroGang(Listening):
     """Gang, fusion and, in a tagger, the classifier. Before them, where these are wanted, a mix of
     the Hero's layers, a normalization and a feed-forward layer.
 
@@ -47,7 +48,6 @@ class HeroGang(nn.Module):
         self.head_dropout = head_dropout
         self.width_out = width
         self.is_silenced = False
-        self.heard: list[Tensor] | None = None
         self.layers: int | None = None
         if layers is not None:
             self.fit_layers(layers)
@@ -128,15 +128,6 @@ class HeroGang(nn.Module):
         return of_windows.norm(dim=1, keepdim=True) / fused.norm(dim=1, keepdim=True).clamp(
             min=TINY
         )
-
-    @contextmanager
-    def listening(self) -> Iterator[list[Tensor]]:
-        """In this context, all threads' predictions note the ``shares`` of their tokens."""
-        self.heard = []
-        try:
-            yield self.heard
-        finally:
-            self.heard = None
 
     @contextmanager
     def silencing(self) -> Iterator[None]:
