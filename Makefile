@@ -26,7 +26,7 @@ help:
 	@echo "make clean     remove what the above made, but for $(VENV)"
 
 demo: $(if $(ON_GPU),driver $(FOR_CUDA),$(INSTALLED))
-	$(if $(ON_GPU),$(BIN)/python -m spacy_hgn.gpu $(GPU))
+	$(if $(ON_GPU),$(BIN)/python -m spacy_hgn.backend.gpu $(GPU))
 	$(BIN)/python -m spacy project run demo$(if $(ON_GPU), . --vars.gpu $(GPU))
 
 test: $(INSTALLED) $(TRITON)
@@ -36,12 +36,12 @@ test-all: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
 test-gpu: driver $(FOR_CUDA)
-	$(BIN)/python -m spacy_hgn.gpu
+	$(BIN)/python -m spacy_hgn.backend.gpu
 	$(BIN)/python -m pytest tests/gpu -rs
 
 # Before gigabytes are installed for it.
 driver:
-	@$(PYTHON) -m spacy_hgn.gpu --driver $(CUDA)
+	@$(PYTHON) -m spacy_hgn.backend.gpu --driver $(CUDA)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -30,8 +30,8 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
 
-from spacy_hgn.distributed.gradients import GradientSum
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.training.distributed.gradients import GradientSum
 
 BATCH = 32
 WARM_UP = 5

@@ -42,7 +42,7 @@ from spacy_hgn.experiments.corpora import convert_corpus
 from spacy_hgn.experiments.grid_file import read_grid_file
 from spacy_hgn.experiments.scores import Entity, get_gold, get_predicted, score
 from spacy_hgn.experiments.train import read_docs
-from spacy_hgn.recipes import read_recipe
+from spacy_hgn.training.recipes import read_recipe
 
 CORPORA = read_grid_file(ROOT / "experiments" / "frozen.yml").corpora
 CACHE = ROOT / "corpus" / "experiments"

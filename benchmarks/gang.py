@@ -12,8 +12,8 @@ from common import side_by_side, wnut17, write_results
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from spacy_hgn.layers.gang import Gang
-from spacy_hgn.layers.windows import cut_windows
+from spacy_hgn.gang.gang import Gang
+from spacy_hgn.gang.windows import cut_windows
 
 WINDOWS = [5, 7, 9]
 TEXTS = 32

@@ -37,8 +37,8 @@ from spacy.tokens import Doc
 from thinc.api import set_gpu_allocator
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from spacy_hgn.layers.gang import Gang
-from spacy_hgn.layers.precision import autocast
+from spacy_hgn.backend.precision import autocast
+from spacy_hgn.gang.gang import Gang
 
 LARGE = {
     "hidden_size": 1024,

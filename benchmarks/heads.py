@@ -18,7 +18,7 @@ from spacy.tokens import Doc
 from spacy.util import load_config
 
 import spacy_hgn
-from spacy_hgn.recipes import __path__ as recipes
+from spacy_hgn.training.recipes import __path__ as recipes
 
 HEADS = 5
 ROUNDS = 3

@@ -17,7 +17,7 @@ from long_doc import resident
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_hgn.layers.memory import give_back_freed
+from spacy_hgn.backend.memory import give_back_freed
 
 TEXTS = 50_000
 WORDS = 5

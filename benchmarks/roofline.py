@@ -14,9 +14,9 @@ from common import HERO, check_hero, wnut17, write_results
 from torch import nn
 from transformers import AutoModel
 
-from spacy_hgn.layers.gang import Gang
-from spacy_hgn.layers.precision import autocast
-from spacy_hgn.layers.windows import cut_windows
+from spacy_hgn.backend.precision import autocast
+from spacy_hgn.gang.gang import Gang
+from spacy_hgn.gang.windows import cut_windows
 
 WINDOWS = (5, 7, 9)
 WIDTH = 384

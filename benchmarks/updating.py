@@ -23,8 +23,8 @@ from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import fix_random_seed
 
+from spacy_hgn.backend.optimizer import AdamW
 from spacy_hgn.corpora.formats import read_corpus
-from spacy_hgn.optimizer import AdamW
 
 LABEL = "Disease"
 STEPS = 60

@@ -16,7 +16,7 @@ import srsly
 from write_config import PROJECT, VARS, make_overrides, parse_vars
 
 from spacy_hgn.corpora.assets import list_assets
-from spacy_hgn.recipes import DEFAULT, Recipe, RecipeError, read_recipe
+from spacy_hgn.training.recipes import DEFAULT, Recipe, RecipeError, read_recipe
 
 
 def main() -> None:

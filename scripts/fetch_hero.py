@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from spacy_hgn.files import digest_of
+from spacy_hgn.util.files import digest_of
 
 PROJECT = Path(__file__).parent.parent
 WEIGHTS = "model.safetensors"

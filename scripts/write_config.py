@@ -11,7 +11,7 @@ from typing import Any
 from confection import Config
 from fetch_hero import locate
 
-from spacy_hgn.recipes import DEFAULT, RecipeError, choose_recipe, fit_to_hero, read_recipe
+from spacy_hgn.training.recipes import DEFAULT, RecipeError, choose_recipe, fit_to_hero, read_recipe
 
 PROJECT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ import spacy
 import srsly
 
 from spacy_hgn.corpora.stats import count_parts
-from spacy_hgn.recipes import FROZEN_HERO
+from spacy_hgn.training.recipes import FROZEN_HERO
 
 
 def main() -> None:

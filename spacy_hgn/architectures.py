@@ -9,11 +9,11 @@ from spacy_transformers.layers import split_trf_batch, trfs2arrays
 from thinc.api import Model, chain, ragged2list
 from thinc.types import Floats2d, Ragged
 
-from .layers.flat import flat_hero_gang
-from .layers.frozen_hero import FrozenHero
-from .layers.hero import Hero
-from .layers.hero_gang import check_settings
-from .layers.hero_gang_shim import HeroGangShim
+from .hero.frozen.frozen_hero import FrozenHero
+from .hero.hero import Hero
+from .tagger.flat import flat_hero_gang
+from .tagger.hero_gang import check_settings
+from .tagger.hero_gang_shim import HeroGangShim
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 

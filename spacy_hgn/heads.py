@@ -9,8 +9,8 @@ from spacy.language import Language
 from spacy.util import copy_config, load_model, load_model_from_config
 
 if TYPE_CHECKING:
-    from .layers.frozen_hero import FrozenHero
-    from .trained_over import TrainedOver
+    from .hero.frozen.frozen_hero import FrozenHero
+    from .hero.frozen.trained_over import TrainedOver
 
 FACTORY = "hgn_ner"
 
@@ -98,7 +98,7 @@ def _require_head(nlp: Language, name: str) -> str:
 
 def _require_trained_over(nlp: Language, name: str) -> TrainedOver:
     """What a component was trained over; those of older releases don't say it themselves."""
-    from .trained_over import trained_over
+    from .hero.frozen.trained_over import trained_over
 
     component: Any = nlp.get_pipe(name)
     over = component.trained_over or trained_over(component.model, nlp)
@@ -131,7 +131,7 @@ def _own_hero(nlp: Language, source: Language, name: str) -> str:
 
 
 def _frozen_heroes(nlp: Language) -> dict[str, FrozenHero]:
-    from .layers.frozen_hero import FrozenHero
+    from .hero.frozen.frozen_hero import FrozenHero
 
     found = ((name, getattr(pipe, "model", None)) for name, pipe in nlp.pipeline)
     return {name: model for name, model in found if isinstance(model, FrozenHero)}

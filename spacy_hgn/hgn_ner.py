@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import (
+    Config,
     Model,
     Optimizer,
     get_array_module,
@@ -24,29 +25,14 @@ from thinc.api import (
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 
-from .annotation import annotate, borders_alone, borders_before, register_score
-from .config_optimizer import let_optimizer_refer
-from .decoding import DECODERS, Borders, borders_of, decode
-from .default_config import DEFAULT_CONFIG
-from .explanation import Explanation, explain
-from .forking import let_forked_processes_compute
-from .layers.flat import SumGradient, finish_update, shim_of
-from .layers.lists import ends_of, split
-from .layers.older_layout import in_present_layout
-from .layers.tag_scores import is_initialized, resize_tags
-from .layers.token_vectors import Sent
-from .learning.gold import batch_tags
-from .learning.loss import Loss, batch_loss
-from .learning.rehearsal import as_optimizer, rehearse
-from .learning.step_loss import StepLoss
-from .learning.unlearnable import UnlearnableEntity, UnlearnableGold
-from .scores.alternatives import Alternative, find_alternatives
-from .scores.calibration import temper
-from .scores.posteriors import Posteriors, entity_probabilities
-from .sealed_pipe import SealedPipe
-from .tags import TagSet, check_label
-from .trained_over import TrainedOver, from_cfg, require_hero, to_cfg, trained_over
-from .upstream import (
+from .backend.forking import let_forked_processes_compute
+from .entities.alternatives import Alternative, find_alternatives
+from .entities.calibration import temper
+from .entities.on_doc import annotate, borders_alone, borders_before, register_score
+from .entities.posteriors import Posteriors, entity_probabilities
+from .explain.explanation import Explanation, explain
+from .hero.frozen.trained_over import TrainedOver, from_cfg, require_hero, to_cfg, trained_over
+from .hero.listeners import (
     belong_to,
     require_as_many,
     require_upstream,
@@ -54,8 +40,54 @@ from .upstream import (
     shares_upstream,
     warn_of_unequal_losses,
 )
+from .hero.token_vectors import Sent
+from .tagger.classifier import is_initialized, resize_tags
+from .tagger.flat import SumGradient, finish_update, shim_of
+from .tagger.older_layout import in_present_layout
+from .tags.decoding import DECODERS, Borders, Entity, borders_of, decode
+from .tags.tag_set import TagSet, check_label
+from .training.config_optimizer import let_optimizer_refer
+from .training.gold import batch_tags
+from .training.loss import Loss, batch_loss
+from .training.rehearsal import as_optimizer, rehearse
+from .training.step_loss import StepLoss
+from .training.unlearnable import UnlearnableEntity, UnlearnableGold
+from .util.lists import ends_of, split
+from .util.sealed_pipe import SealedPipe
 
 logger = logging.getLogger("spacy_hgn")
+
+DEFAULT_CONFIG = Config().from_str(
+    """
+[hgn_ner]
+tag_scheme = "bio"
+decoder = "viterbi"
+threshold = 0.0
+scores = true
+overlap = false
+incorrect_spans_key = null
+loss_factor = 1.0
+
+[hgn_ner.scorer]
+@scorers = "spacy.ner_scorer.v1"
+
+[hgn_ner.model]
+@architectures = "spacy-hgn.HeroGangTagger.v1"
+windows = [5, 7, 9]
+recurrence = "lstm"
+fusion = "dot"
+dropout = 0.1
+precision = "auto"
+
+[hgn_ner.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+grad_factor = 1.0
+upstream = "*"
+
+[hgn_ner.model.tok2vec.pooling]
+@layers = "reduce_first.v1"
+"""
+)
 
 
 @Language.factory(
@@ -265,11 +297,8 @@ class HgnNer(SealedPipe):
             return
         probabilities = numpy.concatenate(list(map(to_numpy, scores)))
         borders = borders_alone(*docs) if self.overlap else borders_of(*docs)
-        found = decode(probabilities, borders, self.tag_set, self.decoder)
-        tempered = temper(probabilities, self.temperature)
-        probable = entity_probabilities(tempered, borders, self.tag_set, found)
-        kept = [pair for pair in zip(found, probable) if pair[1] >= self.threshold]
-        annotate(docs, self._spans_key, self.labels, kept, self.overlap)
+        found = self._decode(probabilities, borders)
+        annotate(docs, self._spans_key, self.labels, found, self.overlap)
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
         """What else might be where the span is: the k most probable entities that have any of its
@@ -298,7 +327,18 @@ class HgnNer(SealedPipe):
         Raises ValueError where vectors are missing, TypeError for no Doc.
         """
         _expect(doc, Doc, "such as nlp(text)")
-        return explain(self, doc, self._borders_before(doc))
+        borders = self._borders_before(doc)
+        (probabilities,) = self.predict([doc])
+        found = self._decode(probabilities, borders)
+        return explain(
+            doc,
+            self.model,
+            temper(probabilities, self.temperature),
+            [entity for entity, _ in found],
+            borders,
+            self.tag_set,
+            None if self.trained_over is None else self.trained_over.layers,
+        )
 
     def update(
         self,
@@ -432,6 +472,13 @@ class HgnNer(SealedPipe):
     def _device(self) -> torch.device:
         """Where the weights are, whatever is current in the thread."""
         return shim_of(self._flat).device
+
+    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+        """The entities that the probabilities make, each with its score, but the unlikely ones."""
+        found = decode(probabilities, borders, self.tag_set, self.decoder)
+        tempered = temper(probabilities, self.temperature)
+        scores = entity_probabilities(tempered, borders, self.tag_set, found)
+        return [pair for pair in zip(found, scores) if pair[1] >= self.threshold]
 
     def _learn(self, examples: list[Example], probabilities: Tensor) -> Loss:
         """The loss, as from ``batch_loss``; notes what can't be learnt."""

@@ -12,9 +12,9 @@ from experiments.conftest import PART_SIZES, write_sample
 from spacy.cli import app
 from typer.testing import CliRunner
 
-from spacy_hgn import gpu
+from spacy_hgn.backend import gpu
+from spacy_hgn.backend.gpu import GpuError, check_gpu, use_gpu
 from spacy_hgn.cli.pipelines import choose_device
-from spacy_hgn.gpu import GpuError, check_gpu, use_gpu
 
 ROOT = Path(__file__).parent.parent
 

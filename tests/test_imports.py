@@ -9,7 +9,7 @@ import pytest
 import tomllib
 
 HEAVY = {"torch", "transformers", "spacy_transformers", "pandas", "pyarrow", "ray"}
-HEAVY |= {"scipy", "matplotlib", "spacy_hgn.layers"}
+HEAVY |= {"scipy", "matplotlib", "spacy_hgn.hero", "spacy_hgn.gang", "spacy_hgn.tagger"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import srsly
 from spacy.util import load_config
 
-from spacy_hgn.training_config import make_training_config
+from spacy_hgn.training.init_config import make_training_config
 
 ROOT = Path(__file__).parent.parent
 FILES = ["project.yml", "configs", "scripts", "assets/sample"]

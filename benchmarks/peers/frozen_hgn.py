@@ -11,7 +11,7 @@ from frozen_pipes import learn, load
 from lessons import Lesson, serve
 from spacy.util import load_model_from_config
 
-from spacy_hgn.training_config import make_training_config
+from spacy_hgn.training.init_config import make_training_config
 
 
 def train(lesson: Lesson) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from . import hgn_cli
 from .pipelines import Code, Gpu, Pipeline, choose_device, ending_at
 
 if TYPE_CHECKING:
-    from spacy_hgn.annotating.run import Summary
+    from spacy_hgn.annotate.run import Summary
 
 SOME_FAILED = 3
 """Exit status of a run that is finished, but for documents that can't be annotated."""
@@ -85,10 +85,10 @@ def annotate_cli(
     can't be read or annotated are listed with their errors in OUTPUT/failed; the exit status is
     3 then, and 1 if the run can't begin or go on.
     """
-    from spacy_hgn.annotating.inputs import find_inputs
-    from spacy_hgn.annotating.run import run
-    from spacy_hgn.annotating.settings import Settings
-    from spacy_hgn.annotating.with_ray import Cluster
+    from spacy_hgn.annotate.inputs import find_inputs
+    from spacy_hgn.annotate.run import run
+    from spacy_hgn.annotate.settings import Settings
+    from spacy_hgn.annotate.with_ray import Cluster
 
     settings = Settings(
         pipeline=pipeline,

@@ -30,7 +30,7 @@ from .pipelines import (
 )
 
 if TYPE_CHECKING:
-    from spacy_hgn.measuring import Result
+    from spacy_hgn.cli.measuring import Result
 
 
 class Precision(str, Enum):
@@ -119,7 +119,7 @@ def benchmark(
     """
     import torch
 
-    from spacy_hgn.measuring import Candidate, measure
+    from spacy_hgn.cli.measuring import Candidate, measure
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -137,8 +137,8 @@ def _describe(nlp: Language, corpus: Corpus) -> dict[str, Any]:
     """What is measured, and on what."""
     from thinc.api import get_torch_default_device
 
-    from spacy_hgn.layers.precision import resolve_precision
-    from spacy_hgn.measuring import machine
+    from spacy_hgn.backend.precision import resolve_precision
+    from spacy_hgn.cli.measuring import machine
 
     return {
         "components": {name: _configured_precision(nlp, name) for name in nlp.pipe_names},
@@ -153,8 +153,8 @@ def _describe(nlp: Language, corpus: Corpus) -> dict[str, Any]:
 
 def _configured_precision(nlp: Language, name: str) -> str | None:
     """A component's precision as its config says, or None if it has no such setting."""
-    from spacy_hgn.layers.precision import shims_with_precision
-    from spacy_hgn.measuring import models_of
+    from spacy_hgn.backend.precision import shims_with_precision
+    from spacy_hgn.cli.measuring import models_of
 
     models = models_of(nlp)
     shims = shims_with_precision(models[name]) if name in models else []
@@ -186,8 +186,8 @@ def _warn(
     """Tell what makes the figures mean less than they seem to."""
     from thinc.api import get_torch_default_device
 
-    from spacy_hgn.layers.precision import has_fast_bfloat16
-    from spacy_hgn.measuring import models_of
+    from spacy_hgn.backend.precision import has_fast_bfloat16
+    from spacy_hgn.cli.measuring import models_of
 
     if "bfloat16" in precisions and not has_fast_bfloat16(get_torch_default_device()):
         msg.warn("This device has no instructions for bfloat16: expect it to be slow")

@@ -11,8 +11,8 @@ from spacy.training import Corpus
 from typer import Argument, Option
 from wasabi import msg
 
-from spacy_hgn.scores.calibration import Bin, expected_calibration_error, reliability
-from spacy_hgn.scores.reliability_diagram import draw_reliability
+from spacy_hgn.entities.calibration import Bin, expected_calibration_error, reliability
+from spacy_hgn.entities.reliability_diagram import draw_reliability
 
 from . import hgn_cli
 from .pipelines import (
@@ -27,8 +27,8 @@ from .pipelines import (
 )
 
 if TYPE_CHECKING:
+    from spacy_hgn.entities.scored_docs import Judged
     from spacy_hgn.hgn_ner import HgnNer
-    from spacy_hgn.scores.judged import Judged
 
 Dev = Argument(help=".spacy file to fit to; not the one trained on", exists=True)
 Test = Option("--test", "-t", help=".spacy file to measure on as well", exists=True)
@@ -77,7 +77,7 @@ def calibrate_cli(
 
 def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[str, Any]:
     """Set the temperature by the part "dev", and measure scores on all parts."""
-    from spacy_hgn.scores.judged import calibrate, judge
+    from spacy_hgn.entities.scored_docs import calibrate, judge
 
     component = nlp.get_pipe(name)
     judged = {part: judge(nlp, name, Corpus(path)) for part, path in parts.items()}
@@ -98,7 +98,7 @@ def measure(
     component: "HgnNer", texts: Sequence["Judged"], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
     """The calibration of the entities' scores under some temperatures, by their names."""
-    from spacy_hgn.scores.judged import scores_of
+    from spacy_hgn.entities.scored_docs import scores_of
 
     found: dict[str, Any] = {}
     for name, temperature in temperatures.items():

@@ -46,7 +46,7 @@ def contribution_cli(
         import_code(code)
         choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
-        from spacy_hgn.contribution import measure_contribution
+        from spacy_hgn.explain.contribution import measure_contribution
 
         examples = list(Corpus(gold)(nlp))
         found = measure_contribution(

@@ -194,7 +194,7 @@ def known_labels(nlp: Language, component: Any) -> list[str] | None:
 
 def load(node: Model) -> "HFObjects":
     """The Hero of a Transformer's model. Raises ValueError where it can't be loaded."""
-    from spacy_hgn.layers.hero_files import load_hero  # torch comes with it
+    from spacy_hgn.hero.hero_files import load_hero  # torch comes with it
 
     if not node.attrs["has_transformer"]:
         empty = _shim_of(node)._hfmodel
@@ -205,7 +205,7 @@ def load(node: Model) -> "HFObjects":
 
 def measure(node: Model, hero: "HFObjects", parts: Mapping[str, Sequence[Example]]) -> HeroFit:
     """Measure the texts by the Hero of a Transformer's model."""
-    from spacy_hgn.layers.hero_files import piece_limit  # torch comes with it
+    from spacy_hgn.hero.hero_files import piece_limit  # torch comes with it
 
     limit = piece_limit(hero)
     lengths = {
@@ -220,7 +220,7 @@ def count_kept(node: Model, parts: Mapping[str, Sequence[Example]]) -> Kept | No
 
     Raises ValueError for layers that it hasn't.
     """
-    from spacy_hgn.layers.frozen_hero import FrozenHero  # torch comes with it
+    from spacy_hgn.hero.frozen.frozen_hero import FrozenHero  # torch comes with it
 
     if not isinstance(node, FrozenHero):
         return None

@@ -12,6 +12,7 @@ from thinc.api import ConfigValidationError
 from typer import Argument, Exit, Option, Typer
 from wasabi import msg
 
+from spacy_hgn.backend.gpu import check_gpu
 from spacy_hgn.experiments.board import Board
 from spacy_hgn.experiments.corpora import CorpusParts, convert_corpus
 from spacy_hgn.experiments.grid import Run, filter_runs, read_grid
@@ -20,7 +21,6 @@ from spacy_hgn.experiments.runner import Outcome, run_jobs
 from spacy_hgn.experiments.settings import count_steps
 from spacy_hgn.experiments.store import Store
 from spacy_hgn.experiments.twins import Twins
-from spacy_hgn.gpu import check_gpu
 
 from . import hgn_cli
 from .pipelines import ending_at

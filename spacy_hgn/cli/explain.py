@@ -22,7 +22,7 @@ from .pipelines import (
 )
 
 if TYPE_CHECKING:
-    from spacy_hgn.explanation import Explanation
+    from spacy_hgn.explain.explanation import Explanation
 
 Text = Argument(help="A text, or a text file in UTF-8")
 Output = Option("--output", "-o", help="HTML file to write", dir_okay=False)
@@ -83,6 +83,6 @@ def explain_text(nlp: Language, name: str, text: str) -> "Explanation":
 
 def to_page(explanation: "Explanation", pipeline: str) -> str:
     """The page of an explanation."""
-    from spacy_hgn.explanation_page import render_page
+    from spacy_hgn.explain.page import render_page
 
     return render_page(explanation, f"What {Path(pipeline).name} sees")

@@ -69,8 +69,8 @@ def init_config_cli(
     msg = Printer(no_print=is_stdout)
     if not is_stdout and output_file.exists() and not force:
         msg.fail(f"{output_file} is there already. --force writes over it.", exits=1)
-    from spacy_hgn.recipes import choose_recipe
-    from spacy_hgn.training_config import make_training_config
+    from spacy_hgn.training.init_config import make_training_config
+    from spacy_hgn.training.recipes import choose_recipe
 
     try:
         config = make_training_config(

@@ -11,8 +11,8 @@ from typer import Argument, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
-from spacy_hgn.gpu import GpuError, use_gpu
-from spacy_hgn.gpu_errors import telling_gpu_errors
+from spacy_hgn.backend.gpu import GpuError, use_gpu
+from spacy_hgn.backend.gpu_errors import telling_gpu_errors
 
 FACTORY = "hgn_ner"
 

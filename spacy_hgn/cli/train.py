@@ -7,7 +7,7 @@ from typing import Any
 
 from typer import Typer
 
-from spacy_hgn.gpu import check_gpu
+from spacy_hgn.backend.gpu import check_gpu
 
 
 def take_own_gpus(app: Typer) -> None:
@@ -27,7 +27,7 @@ def _on_own_gpu(train: Callable) -> Callable:
     @functools.wraps(train)
     def train_on_own_gpu(*args: Any, use_gpu: int, **settings: Any) -> Any:
         if use_gpu >= 0:
-            from spacy_hgn.distributed.ranks import own_gpu
+            from spacy_hgn.backend.ranks import own_gpu
 
             check_gpu(0)
             use_gpu = own_gpu()

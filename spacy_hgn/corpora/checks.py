@@ -8,9 +8,9 @@ from typing import Literal
 from spacy.cli.debug_data import BLANK_MODEL_MIN_THRESHOLD, NEW_LABEL_THRESHOLD
 from spacy.training import Example
 
-from spacy_hgn.learning.incorrect_spans import incorrect_spans
-from spacy_hgn.learning.unlearnable import UnlearnableEntity, unlearnable
-from spacy_hgn.tags import TagSet, check_label
+from spacy_hgn.tags.tag_set import TagSet, check_label
+from spacy_hgn.training.incorrect_spans import incorrect_spans
+from spacy_hgn.training.unlearnable import UnlearnableEntity, unlearnable
 
 from .stats import Counts, HeroFit, Overlap, count, find_gaps
 

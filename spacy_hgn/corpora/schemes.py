@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from spacy_hgn.tags import check_label
+from spacy_hgn.tags.tag_set import check_label
 
 from .sentences import MISSING, Entity, Notation, write_tags
 

@@ -144,7 +144,7 @@ def measure(parts: Mapping[str, Iterable[Doc]], hero: str) -> HeroFit:
 
     Raises ValueError where there is no such Hero.
     """
-    from spacy_hgn.layers.hero_files import load_hero, piece_limit  # torch comes with it
+    from spacy_hgn.hero.hero_files import load_hero, piece_limit  # torch comes with it
 
     loaded = load_hero(hero, {}, {})
     limit = piece_limit(loaded)
@@ -154,7 +154,7 @@ def measure(parts: Mapping[str, Iterable[Doc]], hero: str) -> HeroFit:
 
 def count_over_long(docs: Iterable[Doc], tokenizer: Any, limit: int) -> Lengths:
     """Count what has more word pieces than ``limit``, special ones included."""
-    from spacy_hgn.layers.pieces import encode_spans  # torch comes with it
+    from spacy_hgn.hero.word_pieces import encode_spans  # torch comes with it
 
     room = limit - tokenizer.num_special_tokens_to_add()
     spans = [doc[:] for doc in docs if len(doc)]

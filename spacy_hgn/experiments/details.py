@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from statistics import mean
 
-from ..contribution import Contribution
+from ..explain.contribution import Contribution
 from .results import Cell, Results, scores
 from .tables import write_mean, write_star, write_table
 

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..recipes import Recipe, RecipeError, read_recipe
+from ..training.recipes import Recipe, RecipeError, read_recipe
 from .errors import GridError
 from .grid_file import AXES, CorpusSource, GridFile, Settings, Where, read_grid_file
 from .protocols import PROTOCOLS

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ..recipes import recipe_names
+from ..training.recipes import recipe_names
 from .errors import GridError
 from .protocols import PROTOCOLS, ProtocolName, TrainingPart
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from timeit import default_timer
 from typing import Any
 
-from spacy_hgn.gpu import use_gpu
-from spacy_hgn.gpu_errors import telling_gpu_errors
-from spacy_hgn.provenance import describe_machine, describe_revision, describe_software
+from spacy_hgn.backend.gpu import use_gpu
+from spacy_hgn.backend.gpu_errors import telling_gpu_errors
+from spacy_hgn.util.environment import describe_machine, describe_revision, describe_software
 
 from .job import ERROR, PREDICTIONS, RESULT, Job, read_job, write_progress
 from .json_files import write_json

@@ -7,7 +7,7 @@ from typing import Any
 from spacy.util import load_config
 from thinc.api import Config
 
-from ..recipes import fit_to_hero
+from ..training.recipes import fit_to_hero
 from .errors import GridError
 from .grid import Run
 

@@ -15,10 +15,10 @@ from spacy.training.loop import create_train_batches, train_while_improving
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config, fix_random_seed
 
-from ..contribution import Contribution, measure_contribution
-from ..gradient_norms import Clipping
-from ..layers.frozen_hero import keeping_vectors
-from ..learning.logger import read_clipping
+from ..backend.gradient_norms import Clipping
+from ..explain.contribution import Contribution, measure_contribution
+from ..hero.frozen.frozen_hero import keeping_vectors
+from ..training.logger import read_clipping
 from .protocols import Protocol
 from .scores import Entity, get_gold, get_predicted, score
 

@@ -95,8 +95,8 @@ def make_tagger(tok2vec: dict[str, Any]) -> dict[str, Any]:
 
 
 def ending_in(place: str, call: int, end: Callable[[], None] = stop) -> AbstractContextManager:
-    """End a run at the n-th call of a function in ``spacy_hgn.checkpoints``."""
-    return interruption.ending_in(f"spacy_hgn.checkpoints.{place}", call, end)
+    """End a run at the n-th call of a function in ``spacy_hgn.training.checkpoints``."""
+    return interruption.ending_in(f"spacy_hgn.training.checkpoints.{place}", call, end)
 
 
 def train(config: Config, output: Path | None = Path("out")) -> tuple[Language, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_hgn.checkpoints import folder
+from spacy_hgn.training.checkpoints import folder
 
 
 def test_no_name_before_all_is_written(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 from interruption import Killed
 from thinc.api import fix_random_seed
 
-from spacy_hgn.layers import frozen_hero
-from spacy_hgn.recipes import fit_to_hero, read_recipe
+from spacy_hgn.hero.frozen import frozen_hero
+from spacy_hgn.training.recipes import fit_to_hero, read_recipe
 
 from .helpers import ending_in, hero_config, table, train
 from .test_going_on import elsewhere

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_hgn.checkpoints.checkpoint import Store
+from spacy_hgn.training.checkpoints.checkpoint import Store
 
 from .helpers import CHECKPOINTS, cnn_config, files, table, train
 

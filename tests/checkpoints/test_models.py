@@ -6,7 +6,7 @@ import torch
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_hgn.checkpoints.models import TrainedModels
+from spacy_hgn.training.checkpoints.models import TrainedModels
 
 from .helpers import CNN
 

@@ -7,7 +7,7 @@ import random
 import numpy
 import torch
 
-from spacy_hgn.checkpoints.random_states import RandomState, RandomStream
+from spacy_hgn.training.checkpoints.random_states import RandomState, RandomStream
 
 
 def draw() -> tuple[float, ...]:

@@ -98,7 +98,7 @@ def test_damage_of_the_best_pipeline(stopped, small_config):
 
 
 def test_another_format(stopped, small_config, monkeypatch):
-    monkeypatch.setattr("spacy_hgn.checkpoints.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("spacy_hgn.training.checkpoints.checkpoint.FORMAT", 2)
     with pytest.raises(ValueError, match=r"has format 1, but this release .* reads format 2"):
         train(small_config)
 
@@ -114,7 +114,7 @@ def test_nothing_to_train(folder):
 
 
 def test_other_releases_are_warned_of(stopped, small_config, monkeypatch, caplog):
-    monkeypatch.setattr("spacy_hgn.provenance.version", lambda name: "0.0.1")
+    monkeypatch.setattr("spacy_hgn.util.environment.version", lambda name: "0.0.1")
     train(small_config)
     assert "torch:" in caplog.text
     assert "'0.0.1' now" in caplog.text

@@ -8,8 +8,8 @@ import spacy
 from spacy.language import Language
 from thinc.api import fix_random_seed
 
-from spacy_hgn.decoding import DECODERS
-from spacy_hgn.tags import SCHEMES
+from spacy_hgn.tags.decoding import DECODERS
+from spacy_hgn.tags.tag_set import SCHEMES
 
 from .helpers import make_hero_nlp, make_nlp, train, train_to_disk
 

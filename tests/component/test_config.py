@@ -11,7 +11,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from spacy_hgn.default_config import DEFAULT_CONFIG
+from spacy_hgn.hgn_ner import DEFAULT_CONFIG
 
 from .helpers import LISTENER, make_nlp, transformer_config
 

@@ -10,8 +10,8 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
-from spacy_hgn.contribution import Contribution, measure_contribution
-from spacy_hgn.layers.flat import shim_of
+from spacy_hgn.explain.contribution import Contribution, measure_contribution
+from spacy_hgn.tagger.flat import shim_of
 
 from .helpers import TEXTS, make_examples, make_hero_nlp, make_nlp, train
 

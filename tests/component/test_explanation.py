@@ -10,13 +10,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Adam
 
-from spacy_hgn.decoding import Borders
-from spacy_hgn.explanation import HERO, NOTES, Explanation
-from spacy_hgn.layers.blocks import BLOCK_TOKENS
-from spacy_hgn.layers.flat import shim_of
-from spacy_hgn.layers.fusion import FUSIONS
-from spacy_hgn.scores.calibration import temper
-from spacy_hgn.scores.posteriors import Posteriors
+from spacy_hgn.backend.blocks import BLOCK_TOKENS
+from spacy_hgn.entities.calibration import temper
+from spacy_hgn.entities.posteriors import Posteriors
+from spacy_hgn.explain.explanation import HERO, NOTES, Explanation
+from spacy_hgn.fusion import FUSIONS
+from spacy_hgn.tagger.flat import shim_of
+from spacy_hgn.tags.decoding import Borders
 
 from .helpers import (
     TEXTS,

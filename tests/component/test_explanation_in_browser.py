@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from spacy.language import Language
 
-from spacy_hgn.explanation_page import render_page
+from spacy_hgn.explain.page import render_page
 
 from .helpers import TEXTS
 

@@ -11,8 +11,8 @@ import spacy
 from typer.testing import CliRunner
 
 from spacy_hgn.cli import hgn_cli
-from spacy_hgn.explanation import ExplainedEntity, Explanation
-from spacy_hgn.explanation_page import render_page
+from spacy_hgn.explain.explanation import ExplainedEntity, Explanation
+from spacy_hgn.explain.page import render_page
 
 from .helpers import TEXTS, make_nlp, train
 

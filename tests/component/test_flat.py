@@ -14,8 +14,8 @@ from thinc.types import Ragged
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.utils import ModelOutput
 
-from spacy_hgn.layers import token_vectors
-from spacy_hgn.layers.hero_rows import HeroRows
+from spacy_hgn.hero import token_vectors
+from spacy_hgn.hero.token_rows import HeroRows
 
 from .helpers import (
     LISTENER,

@@ -8,8 +8,8 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_hgn.learning.gold import batch_tags
-from spacy_hgn.tags import SCHEMES, TagSet, gold_tags
+from spacy_hgn.tags.tag_set import SCHEMES, TagSet, gold_tags
+from spacy_hgn.training.gold import batch_tags
 
 VOCABULARIES = [spacy.blank("xx").vocab for _ in range(2)]
 """Of the predicted Docs, and of some of the gold."""

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 from spacy_hgn import attach
-from spacy_hgn.cfg import cfg_from_bytes, cfg_to_bytes
+from spacy_hgn.backend.optimizer import AdamW
 from spacy_hgn.heads import take_head
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.util.cfg import cfg_from_bytes, cfg_to_bytes
 
 from .helpers import (
     DATA,

@@ -7,8 +7,8 @@ import pytest
 from spacy.training.loop import train_while_improving
 from thinc.api import Adam
 
-from spacy_hgn.learning.logger import make_console_logger
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.training.logger import make_console_logger
 
 from .helpers import make_examples, make_nlp
 

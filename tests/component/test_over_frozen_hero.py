@@ -9,9 +9,9 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from thinc.api import Adam
 
-from spacy_hgn.layers.flat import shim_of
-from spacy_hgn.layers.frozen_hero import FrozenHero
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.hero.frozen.frozen_hero import FrozenHero
+from spacy_hgn.tagger.flat import shim_of
 
 from .helpers import (
     DATA,

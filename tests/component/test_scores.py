@@ -9,8 +9,8 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from spacy_hgn.decoding import Borders
-from spacy_hgn.scores.posteriors import Posteriors
+from spacy_hgn.entities.posteriors import Posteriors
+from spacy_hgn.tags.decoding import Borders
 
 from .helpers import MIXED, TEXTS, make_nlp, probabilities, random_scores
 
@@ -74,7 +74,7 @@ WITHOUT_PIPELINE = """
 import sys
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
-from spacy_hgn.annotation import register_score
+from spacy_hgn.entities.on_doc import register_score
 
 (doc,) = DocBin().from_disk(sys.argv[1]).get_docs(Vocab())
 register_score()

@@ -12,8 +12,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
 
-from spacy_hgn.layers.flat import shim_of
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.tagger.flat import shim_of
 
 from .helpers import (
     CNN,

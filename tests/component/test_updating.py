@@ -10,7 +10,7 @@ from spacy.training import Example
 from spacy.util import load_config
 from thinc.api import Adam
 
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
 
 from .helpers import (
     DATA,

@@ -10,8 +10,8 @@ from spacy.training import Example
 from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
-from spacy_hgn.learning.incorrect_spans import incorrect_spans
-from spacy_hgn.tags import TagSet
+from spacy_hgn.tags.tag_set import TagSet
+from spacy_hgn.training.incorrect_spans import incorrect_spans
 
 FOUND = [("Ada Lovelace", "PERSON"), ("London", "GPE")]
 BANK = "The bank of the river was steep."

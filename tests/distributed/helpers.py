@@ -15,10 +15,15 @@ import spacy
 from checkpoints.helpers import hero_config
 from thinc.api import Config
 
-from spacy_hgn.distributed.ranks import Ranks, join
-from spacy_hgn.distributed.run import Run
+from spacy_hgn.backend.ranks import Ranks, join
+from spacy_hgn.training.distributed.run import Run
 
-PRELOADED = ["spacy", "spacy_transformers", "spacy_hgn.hgn_ner", "spacy_hgn.distributed.logger"]
+PRELOADED = [
+    "spacy",
+    "spacy_transformers",
+    "spacy_hgn.hgn_ner",
+    "spacy_hgn.training.distributed.logger",
+]
 SECONDS = 300
 """No rank takes as long, unless it waits for ever."""
 

@@ -5,8 +5,8 @@ import torch
 from typer import Option, Typer
 from typer.testing import CliRunner
 
+from spacy_hgn.backend.gpu import GpuError
 from spacy_hgn.cli import train as cli_train
-from spacy_hgn.gpu import GpuError
 
 
 @pytest.fixture

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from thinc.api import Linear, PyTorchGradScaler, noop
 
 from spacy_hgn.architectures import build_hero_gang_tok2vec
-from spacy_hgn.checkpoints.models import TrainedModels
-from spacy_hgn.distributed.equal_batches import make_equal_batches
-from spacy_hgn.distributed.gradients import GradientSum
-from spacy_hgn.distributed.output import write_whole
-from spacy_hgn.distributed.ranks import Ranks
-from spacy_hgn.distributed.run import _random_numbers
-from spacy_hgn.distributed.sameness import require_same_weights, take_first_weights
-from spacy_hgn.distributed.scores import Score, for_the_loop, plain
-from spacy_hgn.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.backend.ranks import Ranks
+from spacy_hgn.training.checkpoints.models import TrainedModels
+from spacy_hgn.training.distributed.equal_batches import make_equal_batches
+from spacy_hgn.training.distributed.gradients import GradientSum
+from spacy_hgn.training.distributed.output import write_whole
+from spacy_hgn.training.distributed.run import _random_numbers
+from spacy_hgn.training.distributed.sameness import require_same_weights, take_first_weights
+from spacy_hgn.training.distributed.scores import Score, for_the_loop, plain
+from spacy_hgn.training.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
 
 from .helpers import in_group
 

@@ -4,8 +4,8 @@ import pytest
 from checkpoints.helpers import write_corpus
 from thinc.api import Config
 
-from spacy_hgn.distributed.logger import check_config
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.training.distributed.logger import check_config
 
 from .helpers import ranks_config, train
 

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from checkpoints.helpers import table, write_corpus
 
-from spacy_hgn.checkpoints.models import TrainedModels
+from spacy_hgn.training.checkpoints.models import TrainedModels
 
 from .helpers import ranks_config, train
 

@@ -22,7 +22,7 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model
 
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
 
 DRY = bool(os.environ.get("HGN_TEST_GPU_DRY"))
 """Whether to run on the CPU: it shows that the tests themselves run, where there is no GPU."""

@@ -15,8 +15,8 @@ from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import fix_random_seed
 
+from spacy_hgn.backend.optimizer import AdamW
 from spacy_hgn.corpora.formats import read_corpus
-from spacy_hgn.optimizer import AdamW
 
 SAMPLE = Path(__file__).parent.parent.parent / "assets" / "sample"
 SPANS = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}

@@ -9,8 +9,8 @@ import torch
 from component.helpers import DATA, TEXTS
 from typer.testing import CliRunner
 
+from spacy_hgn.backend.gpu_errors import explain
 from spacy_hgn.cli import hgn_cli
-from spacy_hgn.gpu_errors import explain
 
 from .helpers import DEVICE, DRY, entities, needs_cuda
 

@@ -5,12 +5,12 @@ from itertools import product
 
 import pytest
 import torch
-from layers.oracle import FUSIONS, RECURRENCES
+from tagger.oracle import FUSIONS, RECURRENCES
 
-from spacy_hgn.gpu import check_gpu, describe_gpu
-from spacy_hgn.layers import gang
-from spacy_hgn.layers.hero_gang import HeroGang
-from spacy_hgn.layers.precision import autocast
+from spacy_hgn.backend.gpu import check_gpu, describe_gpu
+from spacy_hgn.backend.precision import autocast
+from spacy_hgn.gang import gang
+from spacy_hgn.tagger.hero_gang import HeroGang
 
 from .helpers import DEVICE, FLOAT32, assert_near, distance, needs_cuda
 

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import pytest
 import torch
 from component.helpers import TEXTS
-from layers.oracle import RECURRENCES
+from tagger.oracle import RECURRENCES
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from spacy_hgn.layers.hero_gang import HeroGang
-from spacy_hgn.layers.precision import autocast
+from spacy_hgn.backend.precision import autocast
+from spacy_hgn.tagger.hero_gang import HeroGang
 
 from .helpers import DEVICE, DRY, hero_nlp, needs_cuda, teach
 

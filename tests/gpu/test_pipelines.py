@@ -17,12 +17,12 @@ from component.helpers import (
     make_nlp,
     probabilities,
 )
-from layers.oracle import FUSIONS, RECURRENCES
+from tagger.oracle import FUSIONS, RECURRENCES
 from thinc.api import use_ops
 from thinc.util import is_cupy_array
 
-from spacy_hgn.layers.precision import predicting_in
-from spacy_hgn.scores.judged import calibrate, judge
+from spacy_hgn.backend.precision import predicting_in
+from spacy_hgn.entities.scored_docs import calibrate, judge
 
 from .helpers import DEVICE, devices, entities, needs_cuda, teach, with_vectors
 
@@ -108,7 +108,7 @@ def test_a_text_of_more_tokens_than_a_block(fixture, request, monkeypatch):
     assert len(docs[0]) > 16_384 * 1.2
     ner = nlp.get_pipe("hgn_ner")
     (found,) = ner.predict(docs)
-    monkeypatch.setattr("spacy_hgn.layers.flat.block_size", lambda device: 10**6)
+    monkeypatch.setattr("spacy_hgn.tagger.flat.block_size", lambda device: 10**6)
     assert_same([found], ner.predict(docs))
     ner.set_annotations(docs, [found])
     assert docs[0].ents[-1].end > 16_384

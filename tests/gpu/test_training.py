@@ -13,7 +13,7 @@ from component.helpers import (
 )
 from thinc.api import SGD, Adam, use_ops
 
-from spacy_hgn.optimizer import AdamW
+from spacy_hgn.backend.optimizer import AdamW
 
 from .helpers import (
     DEVICE,

@@ -11,7 +11,7 @@ from spacy_transformers.span_getters import get_doc_spans
 from tiny_heroes import BUILDERS, MAX_PIECES, build_t5, keep_tokenizer_json_alone
 
 from spacy_hgn.architectures import build_transformer_model
-from spacy_hgn.layers.hero import Hero
+from spacy_hgn.hero.hero import Hero
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from spacy.tokens import Doc
 from spacy_transformers.align import get_alignment_via_offset_mapping
 from transformers import AutoTokenizer
 
-from spacy_hgn.layers.alignment import align_by_offsets
-from spacy_hgn.layers.pieces import encode_spans
+from spacy_hgn.hero.alignment import align_by_offsets
+from spacy_hgn.hero.word_pieces import encode_spans
 
 from .helpers import ARCHITECTURES, TEXTS, aligned_pieces
 

@@ -10,7 +10,9 @@ from spacy.tokens import Doc
 from spacy_transformers.span_getters import get_strided_spans
 from transformers import AutoTokenizer
 
-from spacy_hgn.layers import alignment, lists, pieces
+from spacy_hgn.hero import alignment
+from spacy_hgn.hero import word_pieces as pieces
+from spacy_hgn.util import lists
 
 from . import plain_alignment
 from .helpers import ARCHITECTURES

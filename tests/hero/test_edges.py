@@ -7,8 +7,8 @@ from spacy.tokens import Doc
 from spacy_transformers.span_getters import get_doc_spans, get_strided_spans
 from transformers import AutoTokenizer, BertTokenizer
 
-from spacy_hgn.layers.edges import MISSING
-from spacy_hgn.layers.pieces import count_special
+from spacy_hgn.hero.special_pieces import MISSING
+from spacy_hgn.hero.word_pieces import count_special
 
 from .helpers import TEXTS
 

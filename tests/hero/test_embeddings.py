@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from spacy_hgn.layers.embeddings import EmbeddingGradients
+from spacy_hgn.hero.embedding_gradients import EmbeddingGradients
 
 
 def backward(embedding, *batches):

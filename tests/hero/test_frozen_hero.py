@@ -13,8 +13,8 @@ from tiny_heroes import WIDTH
 from transformers import AutoModel, AutoTokenizer
 
 from spacy_hgn.architectures import build_frozen_transformer
-from spacy_hgn.layers import frozen_hero
-from spacy_hgn.layers.frozen_hero import FrozenHero, LayerData, keeping_vectors
+from spacy_hgn.hero.frozen import frozen_hero
+from spacy_hgn.hero.frozen.frozen_hero import FrozenHero, LayerData, keeping_vectors
 
 from .helpers import ARCHITECTURES, TEXTS, assert_same, token_vectors
 

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy_transformers.span_getters import get_doc_spans, get_strided_spans
 from tiny_heroes import MAX_PIECES
 
-from spacy_hgn.layers.pieces import encode_spans
+from spacy_hgn.hero.word_pieces import encode_spans
 
 from .helpers import ARCHITECTURES, aligned_pieces, assert_same, vectors
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.utils import ModelOutput
 
-from spacy_hgn.layers import row_groups
-from spacy_hgn.layers.row_groups import ON_CPU, ON_GPU, GroupLimits, group_rows
+from spacy_hgn.hero import row_groups
+from spacy_hgn.hero.row_groups import ON_CPU, ON_GPU, GroupLimits, group_rows
 
 from .helpers import assert_same, vectors
 

@@ -12,7 +12,7 @@ import torch
 from spacy.util import load_model_from_config
 from tiny_heroes import BUILDERS
 
-from spacy_hgn.seal import unseal
+from spacy_hgn.util.seal import unseal
 
 from .helpers import TEXTS, assert_same, make_pipeline, pipe_vectors
 

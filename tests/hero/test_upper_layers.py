@@ -6,7 +6,7 @@ from spacy_transformers.span_getters import get_doc_spans
 from thinc.api import Adam, Softmax, chain, fix_random_seed, reduce_first, with_array
 
 from spacy_hgn.architectures import build_tok2vec_transformer, build_transformer_model
-from spacy_hgn.layers.upper_layers import find_stack
+from spacy_hgn.hero.frozen.upper_layers import find_stack
 
 from .helpers import ARCHITECTURES, token_vectors, vectors
 

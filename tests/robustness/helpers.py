@@ -9,7 +9,7 @@ from component.helpers import make_examples, transformer_config
 from spacy.language import Language
 from thinc.api import fix_random_seed
 
-from spacy_hgn.layers.hero_files import hero_to_bytes
+from spacy_hgn.hero.hero_files import hero_to_bytes
 
 PIPELINES = [
     ("bert", "bio", "viterbi"),

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_hgn.cfg import cfg_from_bytes, cfg_to_bytes
-from spacy_hgn.layers.hero_files import hero_from_bytes
-from spacy_hgn.seal import MAGIC, NAME
+from spacy_hgn.hero.hero_files import hero_from_bytes
+from spacy_hgn.util.cfg import cfg_from_bytes, cfg_to_bytes
+from spacy_hgn.util.seal import MAGIC, NAME
 
 from .hard_bytes import damaged_bit_or_end
 from .helpers import hero_message, make_pipeline
@@ -123,7 +123,7 @@ def as_format_2(content: bytes) -> bytes:
         return NAME + b"\x02" + content[len(MAGIC) :]
     cfg = cfg_from_bytes(content, "cfg")
     with pytest.MonkeyPatch.context() as later:
-        later.setattr("spacy_hgn.cfg.FORMAT", 2)
+        later.setattr("spacy_hgn.util.cfg.FORMAT", 2)
         return cfg_to_bytes(cfg)
 
 

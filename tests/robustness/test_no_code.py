@@ -12,7 +12,7 @@ import pytest
 import spacy
 import srsly
 
-from spacy_hgn.layers.hero_files import hero_from_bytes
+from spacy_hgn.hero.hero_files import hero_from_bytes
 
 from .helpers import hero_message
 from .trying import tally

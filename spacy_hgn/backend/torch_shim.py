@@ -1,0 +1,201 @@
+"""A PyTorch shim for prediction in threads and for weights without pickle."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from itertools import chain
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from thinc.api import Optimizer, PyTorchShim, get_torch_default_device
+from thinc.shims.shim import Shim
+from thinc.types import ArgsKwargs
+from thinc.util import convert_recursive, iterate_recursive
+from torch import Tensor, nn
+
+from .optimizer import AdamW
+from .precision import autocast
+from .step_size import StepSize
+
+# Shims whose modules hold gradients that no optimizer has used yet.
+_holding_gradients: WeakSet["TorchShim"] = WeakSet()
+
+# The AdamW that updates each; not in the shim, which is pickled.
+_optimizers: WeakKeyDictionary[Any, ref[AdamW]] = WeakKeyDictionary()
+
+
+class TorchShim(PyTorchShim):
+    """Thinc's shim, but for these things.
+
+    Thinc's ``predict`` switches the module to evaluation and back to training, so that two
+    threads on one pipeline switch each other's dropout on; this one only ever switches to
+    evaluation, and ``begin_update`` to training. It computes in ``precision``. And it hands
+    the modules of a step to the optimizer ``AdamW`` together rather than array by array.
+    """
+
+    precision: str = "float32"
+    has_precision: bool = True
+    """Whether the config sets it."""
+    part: str = "gang"
+    """Decides the learning rate under ``AdamW``."""
+
+    @cached_property
+    def step_size(self) -> StepSize:
+        """What its module's gradients are to be divided by."""
+        return StepSize()
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """Run the module without recording a graph, leaving it in evaluation mode."""
+        with self.predicting() as module:
+            return module(*inputs.args, **inputs.kwargs)
+
+    @contextmanager
+    def predicting(self) -> Iterator[nn.Module]:
+        """The module as it predicts: in evaluation mode, without a graph, in its precision."""
+        if self._model.training:
+            self._model.eval()
+        with torch.no_grad(), self.autocast():
+            yield self._model
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
+        """Run the module in training mode. Returns its output and the way back."""
+        self._model.train()
+        with self.autocast():
+            output = self._model(*inputs.args, **inputs.kwargs)
+
+        def backprop(grads: ArgsKwargs) -> ArgsKwargs:
+            _holding_gradients.add(self)
+            accumulated = self._set_gradients_aside() if self._mixed_precision else []
+            scaled = self._grad_scaler.scale(grads.kwargs["grad_tensors"], inplace=True)
+            torch.autograd.backward(*grads.args, **{**grads.kwargs, "grad_tensors": scaled})
+            of_inputs = list(_gradients(iterate_recursive(torch.is_tensor, inputs)))
+            if self._grad_scaler.unscale(chain(_gradients(self._model.parameters()), of_inputs)):
+                for gradient in of_inputs:
+                    gradient.zero_()
+            _add_gradients(accumulated)
+            return convert_recursive(torch.is_tensor, lambda tensor: tensor.grad, inputs)
+
+        return output, backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights by the mean over the step's tokens, where these were counted; under
+        ``AdamW`` those of all modules of the step at once."""
+        if not self.has_learnt():
+            self.forget_gradients()
+        elif not isinstance(optimizer, AdamW):
+            divide_gradients(self, self.step_size.tokens or 1)
+            _holding_gradients.discard(self)
+            super().finish_update(optimizer)
+        elif self in _holding_gradients:
+            optimizer.shims.add(self)
+            _optimizers[self] = ref(optimizer)
+            _step_together(optimizer)
+        self.step_size.end()
+
+    def has_learnt(self) -> bool:
+        """Whether the step's tokens had something to teach. Where none of them had, there are
+        gradients of zeros, by which momentum and decay would still move the weights."""
+        if self.step_size.tokens != 0:
+            return True
+        return any(bool(gradient.any()) for gradient in _gradients(self._model.parameters()))
+
+    def forget_gradients(self) -> None:
+        """End the step, whether it moved the weights or not."""
+        for weights in self._model.parameters():
+            weights.grad = None
+        self.step_size.end()
+        _holding_gradients.discard(self)
+
+    def _set_gradients_aside(self) -> list[tuple[Tensor, Tensor]]:
+        """Take weights' gradients of earlier batches of a step away: they are unscaled already."""
+        held = [(p, p.grad) for p in self._model.parameters() if p.grad is not None]
+        for weights, _ in held:
+            weights.grad = None
+        return held
+
+    def autocast(self) -> AbstractContextManager:
+        """The context in which the module computes in its precision."""
+        if self._mixed_precision:
+            return torch.autocast("cuda")
+        return autocast(self.precision, self.device)
+
+    def copy(self) -> "TorchShim":
+        """Copy the module, under an id of its own, by which optimizers know its weights."""
+        copied = copy.deepcopy(self)
+        copied.id = Shim(None).id
+        copied.step_size.clear()
+        return copied
+
+
+def hold_gradients(shim: Any, holds: bool) -> None:
+    """Say whether a shim's module holds gradients, where others than its own laid them."""
+    if isinstance(shim, TorchShim):
+        (_holding_gradients.add if holds else _holding_gradients.discard)(shim)
+
+
+def optimizer_of(shim: Any) -> AdamW | None:
+    """The AdamW that updates a shim's module, if it is one."""
+    found = _optimizers.get(shim)
+    return None if found is None else found()
+
+
+def tokens_of(shim: Any) -> int | None:
+    """How many tokens a shim's gradients are summed over, where somebody counts."""
+    return shim.step_size.tokens if isinstance(shim, TorchShim) else None
+
+
+def divide_gradients(shim: Any, tokens: int) -> None:
+    """Make means of the gradients of a shim's module, sums over tokens."""
+    if gradients := list(_gradients(shim._model.parameters())):
+        torch._foreach_div_(gradients, tokens)
+
+
+def _add_gradients(held: list[tuple[Tensor, Tensor]]) -> None:
+    for weights, gradient in held:
+        weights.grad = gradient if weights.grad is None else weights.grad + gradient
+
+
+def _gradients(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    return (tensor.grad for tensor in tensors if tensor.grad is not None)
+
+
+def _step_together(optimizer: AdamW) -> None:
+    """Update all modules that hold gradients and that this AdamW is known to update.
+
+    It knows them from their first ``finish_update``: another pipeline's are left alone.
+    """
+    holding = sorted(_holding_gradients & optimizer.shims, key=lambda shim: shim.id)
+    shims = [shim for shim in holding if shim.has_learnt()]
+    if not any(shim._grad_scaler.found_inf for shim in shims):
+        optimizer.step([(shim.part, shim._model, shim.step_size.tokens) for shim in shims])
+    for shim in holding:
+        shim.forget_gradients()
+        shim._grad_scaler.update()
+
+
+def weights_to_bytes(module: nn.Module) -> bytes:
+    """The module's weights in the safetensors format: plain numbers, no code."""
+    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    return save_safetensors(state)
+
+
+def weights_from_bytes(module: nn.Module, data: bytes, what: str) -> None:
+    """Load weights into the module and bring it to Thinc's device.
+
+    what: names the module in errors.
+    Raises ValueError where the data are no safetensors or belong to another module.
+    """
+    try:
+        state = load_safetensors(data)
+    except SafetensorError as error:
+        raise ValueError(f"Can't read the weights of {what}: {error}") from error
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"These weights belong to another {what}: {error}") from error
+    module.to(get_torch_default_device())

@@ -1,0 +1,111 @@
+"""A component's predictions beside the gold: what calibration is fitted to and measured on."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import minibatch
+
+from ..tags.decoding import Borders, Entity, borders_of, decode
+from ..tags.tag_set import MISSING, TagSet, gold_tags
+from ..util.lists import ends_of
+from .calibration import fit_temperature, temper
+from .posteriors import entity_probabilities
+
+Corpus = Callable[[Language], Iterable[Example]]
+
+
+class Tagger(Protocol):
+    """What is calibrated: a component ``hgn_ner``."""
+
+    tag_set: TagSet
+    decoder: str
+    temperature: float
+
+    def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
+        """Tag probabilities, one array a Doc of *shape* (tokens, tags)."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The predictions of some texts, one behind the other.
+
+    is_right: of each entity; None where the gold annotation is missing.
+    """
+
+    probabilities: numpy.ndarray
+    borders: Borders
+    tags: numpy.ndarray
+    entities: list[Entity]
+    is_right: list[bool | None]
+
+
+def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
+    """Predict a corpus with what comes before the component in the pipeline, and compare."""
+    component = cast(Tagger, nlp.get_pipe(name))
+    if name not in nlp.pipe_names:
+        raise ValueError(f"Expected {name} to run in the pipeline, got {nlp.pipe_names}.")
+    rest = nlp.pipe_names[nlp.pipe_names.index(name) :]
+    found = []
+    for examples in minibatch(corpus(nlp), nlp.batch_size):
+        docs = list(nlp.pipe([example.predicted for example in examples], disable=rest))
+        probabilities = numpy.concatenate(component.predict(docs))
+        borders = borders_of(*docs)
+        entities = decode(probabilities, borders, component.tag_set, component.decoder)
+        tags = numpy.concatenate([gold_tags(example, component.tag_set) for example in examples])
+        right = list(_are_right(examples, entities, component.tag_set.labels))
+        found.append(Judged(probabilities, borders, tags, entities, right))
+    return found
+
+
+def calibrate(component: Tagger, texts: Iterable[Judged]) -> None:
+    """Give the component the temperature under which the gold tags are most probable.
+
+    Raises ValueError where there is no gold.
+    """
+    known = [(text.probabilities, text.tags, text.tags != MISSING) for text in texts]
+    component.temperature = fit_temperature(
+        numpy.concatenate([p[rows] for p, _, rows in known] or [numpy.empty((0, 1))]),
+        numpy.concatenate([tags[rows] for _, tags, rows in known] or [numpy.empty(0)]),
+    )
+
+
+def scores_of(
+    component: Tagger, texts: Iterable[Judged], temperature: float
+) -> tuple[list[float], list[bool]]:
+    """The scores of the entities at a temperature, and whether each is right."""
+    scores, is_right = [], []
+    for each in texts:
+        tempered = temper(each.probabilities, temperature)
+        found = entity_probabilities(tempered, each.borders, component.tag_set, each.entities)
+        for score, right in zip(found, each.is_right):
+            if right is not None:
+                scores.append(score)
+                is_right.append(right)
+    return scores, is_right
+
+
+def _are_right(
+    examples: Sequence[Example], entities: Iterable[Entity], labels: tuple[str, ...]
+) -> Iterator[bool | None]:
+    """As spaCy's scorer judges: the gold has the same entity, on its own tokens."""
+    ends = ends_of([len(example.predicted) for example in examples])
+    for start, end, label in entities:
+        number = int(numpy.searchsorted(ends, start, "right")) - 1
+        first = int(ends[number])
+        yield _is_right(examples[number], start - first, end - first, labels[label])
+
+
+def _is_right(example: Example, start: int, end: int, label: str) -> bool | None:
+    aligned = example.alignment.x2y[start:end]
+    if len(aligned) == 0:
+        return None
+    first, after = int(aligned[0]), int(aligned[-1]) + 1
+    if any(token.ent_iob == 0 for token in example.reference[first:after]):
+        return None
+    gold = example.reference.ents
+    return any((ent.start, ent.end, ent.label_) == (first, after, label) for ent in gold)

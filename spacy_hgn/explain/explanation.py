@@ -1,0 +1,207 @@
+"""Why a text has the entities it has: weights of windows and Hero, tags, and moved borders."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..entities.posteriors import Posteriors
+from ..tagger.committee import Committee
+from ..tagger.flat import ask_module, shim_of
+from ..tagger.hero_gang import has_weights
+from ..tags.decoding import Borders, Entity
+from ..tags.tag_set import TagSet
+
+HERO = "hero"
+
+NOTES = {
+    "mlp": "A softmax over the windows and the Hero: a token's weights sum to 1.",
+    "dot": "A softmax over the windows, whose weights sum to 1; the Hero is added whole.",
+    "concat": "The fusion concat puts windows and Hero side by side: it gives them no weights.",
+    "add": "The fusion add sums windows and Hero as they are: it gives them no weights.",
+    None: "There are no windows: the Hero decides alone.",
+}
+"""What the weights of each fusion are; of None, without windows."""
+
+
+@dataclass(frozen=True)
+class ExplainedEntity:
+    """An entity, and how probable it is that one of its borders lies one token aside instead.
+
+    start, end: its tokens, up to end. score: its probability, as in ``ent._.score``.
+    The others are the probabilities of the same label with one border moved; None where no
+    entity can be: out of the text, in another component's entity, beginning or ending in white
+    space, across the start of a sentence, or without a token left.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+    starts_earlier: float | None
+    starts_later: float | None
+    ends_earlier: float | None
+    ends_later: float | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the component sees in a text.
+
+    words, spaces: the tokens, and whether a blank follows them. fusion: the fusion's name, or
+    None without windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
+    weights: how much of each member is in a token's vector, and None for a fusion that gives no
+        weights; ``note`` tells more. *Shape:* (tokens, members)
+    shares: how much the windows say: the norm of what they bring to a token's vector over the
+        norm of that vector. *Shape:* (tokens,)
+    probabilities: of each tag, under the component's temperature, as the scores are.
+        *Shape:* (tokens, tags)
+    entities: those that the component predicts, in order.
+    layers: how much of each of the Hero's layers is in its vectors, the same for all texts; 0 are
+        the embeddings, and the shares sum to 1. None where the Hero gives one layer alone.
+    """
+
+    words: tuple[str, ...]
+    spaces: tuple[bool, ...]
+    fusion: str | None
+    members: tuple[str, ...]
+    tags: tuple[str, ...]
+    weights: numpy.ndarray | None
+    shares: numpy.ndarray
+    probabilities: numpy.ndarray
+    entities: tuple[ExplainedEntity, ...]
+    layers: tuple[tuple[int, float], ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """The Doc's text."""
+        return "".join(word + " " * space for word, space in zip(self.words, self.spaces))
+
+    @property
+    def attended(self) -> tuple[str, ...]:
+        """The members that an attention weighs, the first ones: of dot, not the Hero."""
+        if self.fusion == "dot":
+            return self.members[:-1]
+        return self.members if self.weights is not None and self.fusion else ()
+
+    @property
+    def note(self) -> str:
+        """What the weights are, and how much the windows say."""
+        if self.fusion is None or not len(self.shares):
+            return NOTES[self.fusion]
+        share = f"The windows bring {self.shares.mean():.1%} of a token's vector, by its length."
+        return f"{NOTES[self.fusion]} {share}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values, arrays as lists of rows."""
+        return {
+            **{name: list(getattr(self, name)) for name in ("words", "spaces", "members", "tags")},
+            "fusion": self.fusion,
+            "note": self.note,
+            "weights": None if self.weights is None else self.weights.tolist(),
+            "shares": self.shares.tolist(),
+            "probabilities": self.probabilities.tolist(),
+            "entities": list(map(asdict, self.entities)),
+            "layers": None if self.layers is None else list(map(list, self.layers)),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """``to_dict`` as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+
+def explain(
+    doc: Doc,
+    model: Model,
+    probabilities: numpy.ndarray,
+    found: Sequence[Entity],
+    borders: Borders,
+    tag_set: TagSet,
+    layers: Sequence[int] | None,
+) -> Explanation:
+    """Tell why a Doc has the entities that were found in it.
+
+    model: the tagger. probabilities: of each tag, tempered. *Shape:* (tokens, tags)
+    borders: as they were before the component saw the Doc. layers: those that a frozen Hero hands
+    out, by number; None for all.
+    """
+    entities: list[ExplainedEntity] = []
+    if found:
+        posteriors = Posteriors(probabilities, borders, tag_set)
+        entities = [_explain(each, posteriors, borders, tag_set.labels) for each in found]
+    fusion = shim_of(model.get_ref("flat")).cfg.get("fusion")
+    return Explanation(
+        words=tuple(token.text for token in doc),
+        spaces=tuple(bool(token.whitespace_) for token in doc),
+        fusion=fusion,
+        members=(*(f"window {width}" for width in model.attrs["windows"]), HERO),
+        tags=tuple(tag_set.tags),
+        weights=_weights(model, fusion, doc),
+        shares=_shares(model, fusion, doc),
+        probabilities=probabilities,
+        entities=tuple(entities),
+        layers=_layers(model, layers),
+    )
+
+
+def may_be(entity: Entity, borders: Borders) -> bool:
+    """Whether a text may have an entity with these borders."""
+    start, end, _ = entity
+    if not 0 <= start < end <= len(borders.free):
+        return False
+    is_free, is_joined = borders.free[start:end].all(), borders.joined[start + 1 : end].all()
+    return bool(is_free and is_joined and borders.solid[start] and borders.solid[end - 1])
+
+
+def _explain(
+    entity: Entity, posteriors: Posteriors, borders: Borders, labels: Sequence[str]
+) -> ExplainedEntity:
+    start, end, label = entity
+
+    def probability(start: int, end: int) -> float | None:
+        moved = (start, end, label)
+        return posteriors.of(moved) if may_be(moved, borders) else None
+
+    return ExplainedEntity(
+        start,
+        end,
+        labels[label],
+        score=posteriors.of(entity),
+        starts_earlier=probability(start - 1, end),
+        starts_later=probability(start + 1, end),
+        ends_earlier=probability(start, end - 1),
+        ends_later=probability(start, end + 1),
+    )
+
+
+def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None:
+    """The weights of a tagger's members. *Shape:* (tokens, members)"""
+    if fusion is None:  # the Hero is all
+        return numpy.ones((len(doc), 1), dtype="float32")
+    if not has_weights(fusion):
+        return None
+    members = len(model.attrs["windows"]) + 1
+    return model.ops.to_numpy(ask_module(model.get_ref("flat"), [doc], "weights", members).dataXd)
+
+
+def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:
+    """How much the windows say in a tagger. *Shape:* (tokens,)"""
+    if fusion is None:
+        return numpy.zeros(len(doc), dtype="float32")
+    found = ask_module(model.get_ref("flat"), [doc], "shares", 1)
+    return model.ops.to_numpy(found.dataXd)[:, 0]
+
+
+def _layers(model: Model, numbers: Sequence[int] | None) -> tuple[tuple[int, float], ...] | None:
+    """The Hero's layers, each with its share; of a committee, the mean of its members'."""
+    module = shim_of(model.get_ref("flat"))._model
+    heads = module.heads if isinstance(module, Committee) else [module]
+    if not hasattr(heads[0], "mix"):
+        return None
+    shares = torch.stack([head.mix.shares for head in heads]).mean(dim=0).tolist()
+    return tuple(zip(range(len(shares)) if numbers is None else numbers, shares))

@@ -1,0 +1,285 @@
+"""A Hero that is never trained: it reads each text once, and hands out vectors of its layers."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from weakref import ref
+
+import numpy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from thinc.api import torch2xp
+from thinc.types import Ragged
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from ...backend.precision import resolve_precision
+from ...util.lists import ends_of, split
+from ..hero import Hero, SpanGetter, init, prepare_docs
+from .fingerprint import fingerprint, reading_of
+from .kept_vectors import KeptVectors
+from .read_layers import read_layers
+
+LAYERS = ("last", "all")
+POOLINGS = ("first", "mean")
+LISTENING = ("pooling", "grad_factor")
+"""Settings of a listener that others' heads need."""
+
+
+@dataclass
+class LayerData(TransformerData):
+    """A Doc's token vectors. To others, each token is one piece, with its last layer's vector."""
+
+    layers: Tensor = field(default_factory=lambda: torch.empty(0, 1, 0), repr=False, compare=False)
+    """In bfloat16. *Shape:* (tokens, layers, width)"""
+    _hero: "ref[FrozenHero] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def hero(self) -> "FrozenHero | None":
+        """What made them; None if that is no more."""
+        return None if self._hero is None else self._hero()
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return TransformerData, (self.wordpieces, self.model_output, self.align)
+
+
+class LayerBatch(FullTransformerBatch):
+    """The vectors of a batch of Docs, of which nothing is learnt."""
+
+    def unsplit_by_doc(self, arrays: Any) -> FullTransformerBatch:
+        """Gradients of others that listen: they end here."""
+        return self
+
+
+class FrozenHero(Hero):
+    """A pretrained Transformer encoder that stays as it is.
+
+    In training it keeps the vectors of the texts that it has read. They are bfloat16 whether they
+    were kept or not, so that a text gets the same ones always.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        get_spans: SpanGetter,
+        *,
+        layers: str | Sequence[int],
+        pooling: str,
+        keep: float,
+        kept_in: str | None,
+        **settings: Any,
+    ) -> None:
+        """layers: "last", "all", or numbers: 0 are the embeddings, -1 is the last. pooling:
+        "first" or "mean" of a token's pieces. keep: gigabytes of vectors. kept_in: the folder
+        that has one for each Hero and setting, or None. settings: those of ``HeroShim``.
+
+        Raises ValueError for values that are none of these."""
+        super().__init__(name, get_spans, **settings)
+        self._func = forward
+        self.attrs["replace_listener_cfg"] = replace_listener_cfg
+        self.init = init_frozen
+        self.own_settings: dict[str, Any] = {
+            "layers": _check_layers(layers),
+            "pooling": _check_pooling(pooling),
+            "keep": _check_keep(keep),
+            "kept_in": kept_in,
+        }
+        self.is_learning = False
+        """Whether a training goes on, in which texts come back."""
+        self.fingerprint: str | None = None
+        self._kept: KeptVectors | None = None
+
+    def copy(self) -> "FrozenHero":
+        """Copy the model with all of its settings and weights, without what it has kept."""
+        name, get_spans = self.attrs["name"], self.attrs["get_spans"]
+        copied = FrozenHero(name, get_spans, **self.own_settings, **self.shim.settings)
+        self.give_weights(copied)
+        return copied
+
+    def to_bytes(self) -> bytes:
+        """Serialize the model, under a checksum. What is kept goes to its folder, if it has one."""
+        if self._kept is not None:
+            self._kept.write()
+        return super().to_bytes()
+
+    def from_bytes(self, bytes_data: bytes) -> "FrozenHero":
+        """Load the model. Raises ValueError where the data were cut short or changed."""
+        super().from_bytes(bytes_data)
+        self.forget()
+        return self
+
+    def forget(self) -> None:
+        """Forget what was kept of other weights."""
+        self.is_learning, self.fingerprint, self._kept = False, None, None
+
+    @property
+    def kept(self) -> KeptVectors:
+        """What was kept under these weights and settings. Raises ValueError for a bad folder."""
+        if self._kept is None:
+            folder = self.own_settings["kept_in"]
+            path = None if folder is None else Path(folder) / self._identify()
+            self._kept = KeptVectors(self.own_settings["keep"], path)
+        return self._kept
+
+    def identify_weights(self) -> str:
+        """The ``fingerprint`` of the weights."""
+        if self.fingerprint is None:
+            self.fingerprint = fingerprint(self.shim._hfmodel)
+        return self.fingerprint
+
+    def layer_numbers(self) -> list[int]:
+        """Of the layers that are handed out, the lowest first. Raises ValueError for one that the
+        Hero hasn't, or that is named twice."""
+        last = self.shim._hfmodel.transformer.config.num_hidden_layers
+        layers = self.own_settings["layers"]
+        if isinstance(layers, str):
+            return [last] if layers == "last" else list(range(last + 1))
+        numbers = sorted({n % (last + 1) for n in layers if -last - 1 <= n <= last})
+        if len(numbers) < len(layers):
+            raise ValueError(
+                f"layers: the Hero {self.attrs['name']!r} has layers 0, the embeddings, to {last}, "
+                f"the last, which is -1 too; expected each once, got {layers}."
+            )
+        return numbers
+
+    def _identify(self) -> str:
+        """By what the folder of its vectors is called."""
+        shim = self.shim
+        settings = (
+            self.identify_weights(),
+            reading_of(shim._hfmodel),
+            self.layer_numbers(),
+            self.own_settings["pooling"],
+            shim.max_pieces,
+            resolve_precision(shim.precision, shim.device),
+            shim.settings["mixed_precision"],
+        )
+        return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def keeping_vectors(nlp: Language) -> Iterator[None]:
+    """In this context, a pipeline's frozen Heroes keep vectors of what they read, as in a training;
+    at its end, those for a folder are in it."""
+    models = (getattr(pipe, "model", None) for _, pipe in nlp.components)
+    heroes = [model for model in models if isinstance(model, FrozenHero)]
+    before = [hero.is_learning for hero in heroes]
+    for hero in heroes:
+        hero.is_learning = True
+    try:
+        yield
+    finally:
+        for hero, was_learning in zip(heroes, before):
+            hero.kept.write()
+            hero.is_learning = was_learning
+
+
+def replace_listener_cfg(
+    hero_config: dict[str, Any], listener_config: dict[str, Any]
+) -> dict[str, Any]:
+    """The config of a frozen Hero inside of a component, in place of a listener to it."""
+    taken = {key: listener_config[key] for key in LISTENING if key in listener_config}
+    return {"@architectures": "spacy-hgn.Tok2VecFrozenTransformer.v1", **taken, "hero": hero_config}
+
+
+def init_frozen(model: FrozenHero, X: list[Doc] | None = None, Y: Any = None) -> None:
+    """Load the Hero; from here on, a training is expected. Raises ValueError for layers that it
+    hasn't, and for a bad folder."""
+    init(model, X, Y)
+    model.layer_numbers()
+    model.is_learning = True
+    _ = model.kept  # opens the folder
+
+
+def forward(
+    model: FrozenHero, docs: list[Doc], is_train: bool
+) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
+    """Vectors of Docs; the way back does nothing."""
+    model.is_learning |= is_train
+    of_docs = _read_kept(model, docs) if model.is_learning else list(_read(model, docs))
+    empty = FullTransformerBatch.empty(len(docs))
+    datas = _as_datas(model, docs, of_docs)
+    batch = LayerBatch(empty.spans, empty.wordpieces, empty.model_output, empty.align, datas)
+    return batch, lambda d_batch: docs
+
+
+def _read_kept(model: FrozenHero, docs: Sequence[Doc]) -> list[Tensor | None]:
+    """The layers of Docs on the host, those met before as they were kept."""
+    keys = [_key(doc, spans) for doc, spans in zip(docs, model.attrs["get_spans"](docs))]
+    found = {key: model.kept.get(key) for key in keys}
+    new = {key: doc for key, doc in zip(keys, docs) if found[key] is None}
+    for key, layers in zip(new, _read(model, list(new.values()))):
+        if layers is not None:
+            found[key] = on_host = layers.cpu()
+            model.kept.put(key, on_host)
+    return [found[key] for key in keys]
+
+
+def _key(doc: Doc, spans: Sequence[Any]) -> str:
+    """What a Doc's vectors depend on: its words and blanks, and how it is cut."""
+    words = [(token.text, token.whitespace_) for token in doc]
+    cuts = [(span.start, span.end) for span in spans]
+    return hashlib.blake2b(repr((words, cuts)).encode(), digest_size=20).hexdigest()
+
+
+def _read(model: FrozenHero, docs: Sequence[Doc]) -> Iterator[Tensor | None]:
+    """The layers of each Doc, None for one without tokens."""
+    _, pieces, alignment = prepare_docs(model, docs) if docs else (None, None, None)
+    if pieces is None or alignment is None:
+        yield from [None] * len(docs)
+        return
+    numbers, pooling = model.layer_numbers(), model.own_settings["pooling"]
+    tokens = read_layers(model.shim, numbers, pooling, pieces, alignment)
+    for start, end in zip(alignment.token_ends.tolist(), alignment.token_ends[1:].tolist()):
+        yield tokens[start:end].clone() if end > start else None
+
+
+def _as_datas(
+    model: FrozenHero, docs: Sequence[Doc], of_docs: Sequence[Tensor | None]
+) -> list[TransformerData]:
+    """What lies on Docs. The last of the layers is on the device, for others that listen."""
+    datas = [TransformerData.empty() for _ in docs]
+    filled = [number for number, layers in enumerate(of_docs) if layers is not None]
+    if not filled:
+        return datas
+    last = torch.cat([of_docs[number][:, -1] for number in filled])  # type: ignore[index]
+    lengths = [len(docs[number]) for number in filled]
+    arrays = split(torch2xp(last.to(model.shim.device).float()), ends_of(lengths))  # type: ignore[arg-type]
+    for number, length, array in zip(filled, lengths, arrays):
+        pieces = WordpieceBatch.zeros([length])
+        pieces.strings = [[token.text for token in docs[number]]]
+        output = ModelOutput(last_hidden_state=array[None])
+        align = Ragged(numpy.arange(length, dtype="i"), numpy.ones(length, dtype="i"))  # type: ignore[arg-type]
+        datas[number] = LayerData(pieces, output, align, of_docs[number], ref(model))  # type: ignore[arg-type]
+    return datas
+
+
+def _check_layers(layers: Any) -> str | list[int]:
+    if isinstance(layers, str) and layers in LAYERS:
+        return layers
+    is_list = isinstance(layers, list | tuple) and len(layers) > 0
+    if is_list and all(type(n) is int for n in layers) and len(set(layers)) == len(layers):
+        return list(layers)
+    raise ValueError(
+        f"layers: expected {' or '.join(map(repr, LAYERS))}, or a list of numbers, each once, such "
+        f"as [0, 6, 12] (0 are the embeddings), got {layers!r}."
+    )
+
+
+def _check_pooling(pooling: str) -> str:
+    if pooling not in POOLINGS:
+        raise ValueError(
+            f"Unknown pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}."
+        )
+    return pooling
+
+
+def _check_keep(keep: float) -> float:
+    if not isinstance(keep, int | float) or isinstance(keep, bool) or not 0 <= keep < float("inf"):
+        raise ValueError(f"keep: expected gigabytes of 0 or more, got {keep!r}.")
+    return keep

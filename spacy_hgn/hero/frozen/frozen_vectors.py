@@ -1,0 +1,53 @@
+"""The token vectors that a frozen Hero has laid on Docs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+import torch
+from spacy_transformers.data_classes import TransformerData
+from thinc.api import Model
+from torch import Tensor
+
+from ...backend.step_size import StepSize
+from .frozen_hero import FrozenHero, LayerData
+
+
+def find_layers(datas: Sequence[TransformerData], device: torch.device) -> "FrozenVectors | None":
+    """The vectors of Docs on the device, if a frozen Hero has read all that have tokens."""
+    filled = [data for data in datas if data.model_output]
+    if not filled or not all(isinstance(data, LayerData) for data in filled):
+        return None
+    return FrozenVectors(datas, device)
+
+
+def count_layers(tok2vec: Model) -> int | None:
+    """How many layers a frozen Hero inside of a tok2vec hands out, if there is one."""
+    heroes = (node for node in tok2vec.walk() if isinstance(node, FrozenHero))
+    hero = next(heroes, None)
+    return None if hero is None else len(hero.layer_numbers())
+
+
+class FrozenVectors:
+    """The layers of all tokens of Docs; of which nothing is learnt."""
+
+    step_sizes: Sequence[StepSize] = ()
+    is_edge: numpy.ndarray | None = None
+
+    def __init__(self, datas: Sequence[TransformerData], device: torch.device) -> None:
+        """datas: one a Doc, those with tokens from a frozen Hero."""
+        of_docs = [data.layers for data in datas if isinstance(data, LayerData)]
+        if len({layers.device for layers in of_docs}) > 1:  # some were kept, and some weren't
+            of_docs = [layers.to(device) for layers in of_docs]
+        self._layers = torch.cat(of_docs).to(device)
+        self.lengths = self.with_edges = [len(data.align.lengths) for data in datas]
+
+    def take(self, low: int, high: int) -> Tensor:
+        """Those from low up to high. *Shape:* (high - low, layers, width), or, of one layer,
+        (high - low, width) in float32."""
+        taken = self._layers[low:high]
+        return taken[:, 0].float() if taken.shape[1] == 1 else taken
+
+    def learn(self) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        """All of them, and a way back that leads nowhere."""
+        return self.take(0, len(self._layers)), lambda d_vectors: []

@@ -1,0 +1,194 @@
+"""From tag probabilities to entities that the tag scheme and the text allow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy
+from spacy.attrs import ENT_IOB, IS_SPACE, SENT_START
+from spacy.tokens import Doc
+
+from ..util.lists import ends_of
+from .steps import Steps
+from .tag_set import TagSet
+
+DECODERS = ("viterbi", "argmax")
+
+Entity = tuple[int, int, int]
+"""First token, token after the last, index of the label."""
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Where in texts, end to end, entities may be. *Shape of each:* (tokens,), boolean."""
+
+    free: numpy.ndarray
+    """The token may be in an entity: it isn't in one already, and it isn't blocked."""
+    solid: numpy.ndarray
+    """An entity may begin or end at the token: it isn't white space."""
+    joined: numpy.ndarray
+    """The token may be in one entity with the one before it: no text or sentence starts here."""
+
+
+def borders_of(*docs: Doc) -> Borders:
+    """Read off Docs where ``ner`` would allow entities too."""
+    attributes = numpy.concatenate([doc.to_array([ENT_IOB, SENT_START, IS_SPACE]) for doc in docs])
+    iob, sent_start, is_space = attributes.astype("int64").T
+    joined = sent_start != 1
+    firsts = ends_of(list(map(len, docs)))[:-1]
+    joined[firsts[firsts < len(joined)]] = False
+    return Borders(free=(iob != 1) & (iob != 3), solid=is_space == 0, joined=joined)
+
+
+def decode(
+    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, decoder: str
+) -> list[Entity]:
+    """The entities of texts, in order.
+
+    probabilities: *Shape:* (tokens, tags). decoder: "viterbi", the most probable sequence
+    of tags that the scheme and the borders allow; or "argmax", each token's most probable
+    tag, where an inside without a beginning begins an entity, as conlleval reads it.
+    """
+    if decoder == "argmax":
+        tags = numpy.where(borders.free, probabilities.argmax(axis=1), 0)
+        return _trim(read_tags(tags, borders, tag_set), borders)
+    tags = numpy.where(allowed_tags(borders, tag_set), probabilities, -1).argmax(axis=1)
+    wrong = misfits(tags, borders, tag_set)
+    if wrong.any():
+        parts = parts_with(wrong, borders)
+        tags[parts] = viterbi(probabilities[parts], take_parts(borders, parts), tag_set)
+    return read_tags(tags, borders, tag_set)
+
+
+def allowed_tags(borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+    """Which tags each token may have by itself. *Shape:* (tokens, tags)"""
+    may_begin = borders.free & borders.solid
+    allowed = numpy.ones((len(borders.free), len(tag_set)), dtype=bool)
+    allowed[:, tag_set.begins] = may_begin[:, None]
+    allowed[:, tag_set.continues] = may_go_on(borders)[:, None]
+    return allowed
+
+
+def may_go_on(borders: Borders) -> numpy.ndarray:
+    """Whether one entity may have the token and the one before it. *Shape:* (tokens,)"""
+    free_before = numpy.concatenate([[False], borders.free[:-1]])
+    return borders.free & borders.joined & free_before
+
+
+def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+    """Tokens whose tags, which ``allowed_tags`` lets stand, don't go with the next one's, or end
+    an entity in white space. *Shape:* (tokens,), boolean"""
+    goes_on = numpy.zeros(len(tags), dtype=bool)
+    goes_on[:-1] = tag_set.continues[tags[1:]]
+    fits = ~tag_set.stays_open[tags]
+    fits[:-1] = tag_set.can_follow[tags[:-1], tags[1:]]
+    return ~(fits & (borders.solid | (tag_set.label_of[tags] < 0) | goes_on))
+
+
+def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.ndarray:
+    """The tokens of those parts of texts that have any of the given ones.
+
+    No entity crosses the borders of a part, so the other parts are of no account.
+    tokens: their places, or whether each is given. Returns: *Shape:* (tokens,), boolean
+    """
+    part = numpy.cumsum(~may_go_on(borders)) - 1
+    is_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
+    is_wanted[part[tokens]] = True
+    return is_wanted[part]
+
+
+def take_parts(borders: Borders, parts: numpy.ndarray) -> Borders:
+    """The borders of some parts, one behind the other."""
+    return Borders(borders.free[parts], borders.solid[parts], may_go_on(borders)[parts])
+
+
+def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+    """The most probable tags that scheme and borders allow. *Shape:* (tokens,)
+
+    An entity in whose midst there is white space must go on after it, so that it ends in a
+    solid token. All parts of texts between which no entity goes on are gone through at once.
+    """
+    is_first = ~may_go_on(borders)
+    is_last = numpy.append(is_first[1:], True)
+    steps = Steps(is_first)
+    scores = _log_scores(probabilities, borders, tag_set, is_last)[steps.order]
+    is_blank = ~borders.solid[steps.order]
+    back = numpy.zeros(scores.shape, dtype="int64")
+    for before, step in pairwise(steps.rows):
+        going = slice(before.start, before.start + step.stop - step.start)
+        back[step], reach = _best_before(scores[going], is_blank[going], tag_set)
+        scores[step] += reach
+    tags = scores.argmax(axis=1)  # of a part's last token; of the others by the one behind
+    for before, step in reversed(list(pairwise(steps.rows))):
+        going = slice(before.start, before.start + step.stop - step.start)
+        tags[going] = numpy.take_along_axis(back[step], tags[step, None], axis=1)[:, 0]
+    in_text = numpy.empty_like(tags)
+    in_text[steps.order] = tags
+    return in_text
+
+
+def _best_before(
+    scores: numpy.ndarray, is_blank: numpy.ndarray, tag_set: TagSet
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """For each tag the best one to have stood before it, and that one's score.
+
+    What continues an entity follows tags of its own label alone; of all other tags, each follows
+    the same ones, after white space only those outside of entities.
+
+    scores: of the tags before. *Shape of it and of both results:* (tokens, tags).
+    is_blank: whether the token before is white space. *Shape:* (tokens,)
+    """
+    rows = numpy.arange(len(scores))
+    may_end = numpy.where(tag_set.stays_open, -numpy.inf, scores)
+    may_end[is_blank[:, None] & (tag_set.label_of >= 0)] = -numpy.inf
+    last = may_end.argmax(axis=1)
+    best = numpy.repeat(last[:, None], len(tag_set), axis=1)
+    reach = numpy.repeat(may_end[rows, last][:, None], len(tag_set), axis=1)
+    opened, other = tag_set.continued.T
+    is_other = scores[:, other] > scores[:, opened]
+    best[:, tag_set.continues] = numpy.where(is_other, other, opened)
+    reach[:, tag_set.continues] = numpy.maximum(scores[:, other], scores[:, opened])
+    return best, reach
+
+
+def _log_scores(
+    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, is_last: numpy.ndarray
+) -> numpy.ndarray:
+    """Logarithms of probabilities, -inf where a token can't have the tag. *Shape:* (tokens, tags)
+
+    is_last: whether no entity goes on behind the token. *Shape:* (tokens,)
+    """
+    floor = numpy.finfo("float32").tiny  # a tag that underflowed is improbable, not forbidden
+    logs = numpy.log(numpy.maximum(probabilities, floor, dtype="float64"))
+    forbidden = ~allowed_tags(borders, tag_set)
+    forbidden |= is_last[:, None] & tag_set.stays_open
+    forbidden |= (is_last & ~borders.solid)[:, None] & (tag_set.label_of >= 0)
+    logs[forbidden] = -numpy.inf
+    return logs
+
+
+def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[Entity]:
+    """The entities that a sequence of tags names.
+
+    A tag that continues an entity of another type or sentence, or none, begins one.
+    """
+    labels = tag_set.label_of[tags]
+    goes_on = numpy.zeros(len(tags) + 1, dtype=bool)
+    goes_on[1:-1] = tag_set.can_follow[tags[:-1], tags[1:]] & tag_set.continues[tags[1:]]
+    goes_on[1:-1] &= borders.joined[1:]
+    starts = numpy.flatnonzero((labels >= 0) & ~goes_on[:-1])
+    stops = numpy.flatnonzero(~goes_on[1:]) + 1
+    ends = stops[numpy.searchsorted(stops, starts, side="right")]
+    return list(zip(starts.tolist(), ends.tolist(), labels[starts].tolist()))
+
+
+def _trim(entities: Sequence[Entity], borders: Borders) -> list[Entity]:
+    """Take white space off the ends of entities; drop those that are nothing else."""
+    if borders.solid.all():
+        return list(entities)
+    trimmed = []
+    for start, end, label in entities:
+        solid = numpy.flatnonzero(borders.solid[start:end])
+        if len(solid):
+            trimmed.append((start + int(solid[0]), start + int(solid[-1]) + 1, label))
+    return trimmed

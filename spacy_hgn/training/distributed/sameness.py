@@ -1,0 +1,82 @@
+"""Whether all ranks train the same models."""
+
+import zlib
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from ...backend.ranks import Ranks
+from ..checkpoints.models import TrainedModels, parameters_of
+
+SHOWN = 5
+
+
+def require_own_gpu(models: TrainedModels, ranks: Ranks) -> None:
+    """Raise ValueError where weights are on another GPU than the rank's.
+
+    spaCy's command takes the rank's before anything is loaded; a script of one's own may not.
+    """
+    for place, shim in models.shims.items():
+        for name, weight in parameters_of(shim):
+            if weight.is_cuda and weight.device != ranks.device:
+                raise ValueError(
+                    f"{place}.{name}: expected on {ranks.device}, the GPU of rank {ranks.rank}, "
+                    f"but it was loaded to {weight.device}. Give each rank sight of its own "
+                    "GPU alone: torchrun --virtual-local-rank."
+                )
+
+
+def require_same_models(models: TrainedModels, ranks: Ranks) -> None:
+    """Raise ValueError where another rank has other weights' names or shapes, or other labels."""
+    own: dict[str, Any] = {
+        name: f"{tuple(array.shape)} {array.dtype}" for name, array in models.arrays().items()
+    }
+    for component in models.components:
+        own[f"{component.name}.labels"] = tuple(getattr(component, "labels", ()))
+    found = _differences(own, ranks)
+    if found:
+        raise ValueError(
+            "The ranks' pipelines aren't the same; all must be started with the same config and "
+            f"see the same data: {found}"
+        )
+
+
+def require_same_weights(models: TrainedModels, ranks: Ranks) -> None:
+    """Raise ValueError where another rank's weights differ from the first rank's in any bit."""
+    own = {name: zlib.crc32(_bytes(array)) for name, array in models.arrays().items()}
+    found = _differences(own, ranks)
+    if found:
+        raise ValueError(
+            "The ranks' weights are no longer the same; something in the training differs "
+            f"between ranks, such as a callback of the config. Checksums: {found}"
+        )
+
+
+def take_first_weights(models: TrainedModels, ranks: Ranks) -> None:
+    """Have all ranks begin with the first rank's weights."""
+    arrays = {}
+    for name, array in models.arrays().items():
+        sent = array.detach().to(ranks.device, copy=True).contiguous()
+        dist.broadcast(sent, src=0)
+        arrays[name] = sent.cpu()
+    if not ranks.is_first:
+        with torch.no_grad():
+            models.load(arrays)
+
+
+def _bytes(array: torch.Tensor) -> memoryview:
+    return array.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+
+
+def _differences(own: dict[str, Any], ranks: Ranks) -> str:
+    """What each other rank has that the first has otherwise, at most some of it."""
+    first, *others = ranks.of_all(own)
+    found = [
+        f"{name} is {other.get(name, 'missing')} on rank {rank}, {first.get(name, 'missing')} on 0"
+        for rank, other in enumerate(others, start=1)
+        for name in sorted(first.keys() | other.keys())
+        if first.get(name) != other.get(name)
+    ]
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more + ("." if found else "")

@@ -1,0 +1,212 @@
+"""What is written is what ``nlp.pipe`` finds, in the order of the documents."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import DocBin
+
+from spacy_hgn.annotate import manifest, pipe
+from spacy_hgn.annotate.errors import AnnotatingError
+from spacy_hgn.annotate.here import annotate_here
+from spacy_hgn.annotate.inputs import find_inputs
+from spacy_hgn.annotate.manifest import plan_run
+from spacy_hgn.annotate.run import Summary, run
+from spacy_hgn.annotate.settings import Settings
+
+from .helpers import (
+    annotate,
+    docs_in,
+    documents_in,
+    ids_of,
+    make_texts,
+    rows_of,
+    write_corpus,
+    write_jsonl,
+    write_lines,
+)
+
+TEXTS = [
+    "Tim Cook runs Apple from Cupertino.",
+    "Angela Merkel lived in New York City.",
+    "It rains.",
+    "",
+    "The European Central Bank is in Frankfurt. 🙂 Tim Cook isn't.",
+] * 5
+
+
+def entities_of(doc) -> list[tuple]:
+    return [(ent.start_char, ent.end_char, ent.label_, ent.text) for ent in doc.ents]
+
+
+def vocabulary(nlp: Language) -> tuple[int, int]:
+    """How many words and strings it holds."""
+    return sum(1 for _ in nlp.vocab), len(nlp.vocab.strings)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_entities_offsets_and_scores(batch_size, hgn, tmp_path):
+    path = write_jsonl(
+        tmp_path / "a.jsonl", [{"text": text, "id": i} for i, text in enumerate(TEXTS)]
+    )
+    summary = annotate(hgn, [path], tmp_path / "out", batch_size=batch_size)
+    nlp = spacy.load(hgn)
+    docs = list(nlp.pipe(TEXTS))
+    rows = rows_of(tmp_path / "out", "entities")
+    assert [tuple(row.values())[:4] for row in rows] == [
+        (str(i), ent.start_char, ent.end_char, ent.label_)
+        for i, doc in enumerate(docs)
+        for ent in doc.ents
+    ]
+    assert [row["text"] for row in rows] == [ent.text for doc in docs for ent in doc.ents]
+    scores = [ent._.score for doc in docs for ent in doc.ents]
+    assert [row["score"] for row in rows] == pytest.approx(scores, abs=1e-5)
+    assert len(rows) == summary.entities > 10
+    assert rows_of(tmp_path / "out", "documents") == [
+        {"document": str(i), "words": len(doc), "entities": len(doc.ents), "meta": None}
+        for i, doc in enumerate(docs)
+    ]
+    assert (summary.documents, summary.words) == (len(docs), sum(map(len, docs)))
+
+
+def test_docbin_has_entities_scores_ids_and_meta(hgn, tmp_path):
+    records = [{"text": text, "id": f"d{i}", "meta": [i]} for i, text in enumerate(TEXTS)]
+    annotate(hgn, [write_jsonl(tmp_path / "a.jsonl", records)], tmp_path / "out", to="docbin")
+    found, expected = docs_in(tmp_path / "out"), list(spacy.load(hgn).pipe(TEXTS))
+    assert [doc.text for doc in found] == TEXTS
+    assert [entities_of(doc) for doc in found] == [entities_of(doc) for doc in expected]
+    scores = [ent._.score for doc in found for ent in doc.ents]
+    assert scores == pytest.approx([e._.score for doc in expected for e in doc.ents], abs=1e-5)
+    assert [doc.user_data["id"] for doc in found] == [record["id"] for record in records]
+    assert [json.loads(doc.user_data["meta"]) for doc in found] == [r["meta"] for r in records]
+
+
+def test_its_own_docbins_are_inputs_again(ruler, tmp_path):
+    records = [{"text": text, "id": f"d{i}", "meta": i} for i, text in enumerate(make_texts(10))]
+    path = write_jsonl(tmp_path / "a.jsonl", records)
+    annotate(ruler, [path], tmp_path / "first", to="docbin")
+    annotate(ruler, [tmp_path / "first" / "docs"], tmp_path / "second")
+    annotate(ruler, [path], tmp_path / "whole")
+    for table in ("entities", "documents"):
+        assert rows_of(tmp_path / "second", table) == rows_of(tmp_path / "whole", table)
+
+
+def test_other_components_have_no_scores(ruler, tmp_path):
+    annotate(ruler, [write_lines(tmp_path / "a.txt", make_texts(4))], tmp_path / "out")
+    rows = rows_of(tmp_path / "out", "entities")
+    assert len(rows) == 12
+    assert {row["score"] for row in rows} == {None}
+
+
+def test_all_formats_in_one_run(ruler, tmp_path):
+    texts = write_corpus(tmp_path / "corpus")
+    annotate(ruler, [tmp_path / "corpus"], tmp_path / "out")
+    ids = ids_of(tmp_path / "corpus")
+    assert documents_in(tmp_path / "out") == ids
+    found = {id: [] for id in ids}
+    for row in rows_of(tmp_path / "out", "entities"):
+        found[row["document"]].append((row["start"], row["end"], row["label"], row["text"]))
+    expected = [entities_of(doc) for doc in spacy.load(ruler).pipe(texts)]
+    assert list(found.values()) == expected
+
+
+def test_the_vocabulary_does_not_grow_with_the_texts(ruler, tmp_path):
+    path = write_lines(tmp_path / "a.txt", [f"Maria saw word{i}." for i in range(40)])
+    settings = Settings(str(ruler), tmp_path / "out", shard_size=10)
+    files = find_inputs([str(path)], settings.output)
+    shards = plan_run(settings, files, lambda _: None)
+    nlp = spacy.load(ruler)
+    begin = vocabulary(nlp)
+    sizes = [vocabulary(nlp) for _ in annotate_here(nlp, shards, settings, lambda *_: None)]
+    assert sizes == [begin] * 4
+
+
+def test_several_runs_share_the_shards(ruler, tmp_path):
+    write_corpus(tmp_path / "corpus")
+    settings = Settings(str(ruler), tmp_path / "out", shard_size=8)
+    files = find_inputs([str(tmp_path / "corpus")], settings.output)
+    parts = [run(settings, files, part=(k, 3)) for k in range(3)]
+    assert [part.of for part in parts] == [3, 2, 2]
+    assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+
+
+def run_at_once(runs: Sequence[Callable[[], Summary]]) -> list[Summary | AnnotatingError]:
+    """Runs that begin together; what they return or raise."""
+
+    def caught(run: Callable[[], Summary]) -> Summary | AnnotatingError:
+        try:
+            return run()
+        except AnnotatingError as error:
+            return error
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        return list(threads.map(caught, runs))
+
+
+@pytest.fixture
+def surveys(monkeypatch) -> list[int]:
+    """Grows with each plan; planning takes so long that other runs begin meanwhile."""
+    made: list[int] = []
+    survey_all = manifest.survey_all
+
+    def survey_slowly(files, unit, limit):
+        made.append(limit)
+        time.sleep(0.5)
+        return survey_all(files, unit, limit)
+
+    monkeypatch.setattr(manifest, "survey_all", survey_slowly)
+    return made
+
+
+def test_of_runs_that_begin_together_one_plans(surveys, ruler, tmp_path):
+    write_corpus(tmp_path / "corpus")
+    settings = Settings(str(ruler), tmp_path / "out", shard_size=8)
+    files = find_inputs([str(tmp_path / "corpus")], settings.output)
+    parts = run_at_once([partial(run, settings, files, part=(k, 3)) for k in range(3)])
+    assert [part.of for part in parts] == [3, 2, 2]
+    assert surveys == [8]
+    assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+    assert run(settings, files).before == 7
+
+
+def test_runs_that_begin_together_can_not_mix_their_shards(surveys, ruler, tmp_path):
+    write_corpus(tmp_path / "corpus")
+    sizes = [8, 5]
+    both = [Settings(str(ruler), tmp_path / "out", shard_size=size) for size in sizes]
+    files = find_inputs([str(tmp_path / "corpus")], both[0].output)
+    ends = run_at_once([partial(run, settings, files) for settings in both])
+    (refused,) = (str(end) for end in ends if isinstance(end, AnnotatingError))
+    assert "arguments.shard_size: begun with" in refused
+    assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+
+
+def test_batches_of_long_documents_are_short(ruler, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipe, "CHARACTERS", 100)
+    batches = []
+    annotate_batch = pipe._annotate_batch
+
+    def noting(nlp, batch):
+        batches.append([len(each.content) for each in batch])
+        return annotate_batch(nlp, batch)
+
+    monkeypatch.setattr(pipe, "_annotate_batch", noting)
+    lengths = [30, 30, 30, 30, 200, 99, 1, 1, 1, 1, 1]
+    path = write_lines(tmp_path / "a.txt", ["x" * length for length in lengths])
+    annotate(ruler, [path], tmp_path / "out", batch_size=4, shard_size=100)
+    assert batches == [[30, 30, 30], [30], [200], [99, 1], [1, 1, 1, 1]]
+
+
+def test_meta_of_docs_is_json(ruler, tmp_path):
+    nlp = spacy.blank("en")
+    docs = [nlp.make_doc(text) for text in make_texts(3)]
+    for doc, meta in zip(docs, [{"year": 2000}, [1, "Zürich"], None], strict=True):
+        doc.user_data["meta"] = meta
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "a.spacy")
+    annotate(ruler, [tmp_path / "a.spacy"], tmp_path / "out")
+    found = [row["meta"] for row in rows_of(tmp_path / "out", "documents")]
+    assert found == ['{"year": 2000}', '[1, "Zürich"]', None]

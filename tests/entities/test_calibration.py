@@ -1,0 +1,209 @@
+"""Calibration: the temperature, the error, the diagram, and the command that shows them."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy
+import pytest
+import spacy
+from component.helpers import DATA, entities_of, make_examples, make_nlp, train_to_disk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
+from typer.testing import CliRunner
+
+from spacy_hgn.cli import hgn_cli
+from spacy_hgn.entities.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    temper,
+)
+from spacy_hgn.entities.calibration_callback import make_calibration
+from spacy_hgn.entities.reliability_diagram import draw_reliability
+from spacy_hgn.entities.scored_docs import judge, scores_of
+
+
+def softmax(logits: numpy.ndarray) -> numpy.ndarray:
+    exp = numpy.exp(logits - logits.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+def random_tags(temperature: float, tokens: int = 3000) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Probabilities that are too sharp by the temperature, and tags drawn from the true ones."""
+    random = numpy.random.default_rng(0)
+    logits = random.normal(scale=2, size=(tokens, 5))
+    tags = numpy.array([random.choice(5, p=row) for row in softmax(logits)])
+    return softmax(logits * temperature).astype("float32"), tags
+
+
+def negative_log_likelihood(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
+    return -float(numpy.log(probabilities[numpy.arange(len(tags)), tags]).mean())
+
+
+# The temperature
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1, 2, 5])
+def test_tempering_divides_the_logits(temperature):
+    logits = numpy.random.default_rng(0).normal(scale=3, size=(50, 7))
+    found = temper(softmax(logits), temperature)
+    numpy.testing.assert_allclose(found, softmax(logits / temperature), rtol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_was_put_in_is_found(temperature):
+    probabilities, tags = random_tags(temperature)
+    assert fit_temperature(probabilities, tags) == pytest.approx(temperature, rel=0.1)
+
+
+def test_no_other_temperature_makes_the_gold_more_probable():
+    probabilities, tags = random_tags(2.5)
+    best = fit_temperature(probabilities, tags)
+    least = negative_log_likelihood(temper(probabilities, best), tags)
+    assert least < negative_log_likelihood(probabilities, tags)
+    for other in numpy.geomspace(0.1, 15, 40):
+        assert least <= negative_log_likelihood(temper(probabilities, other), tags) + 1e-9
+
+
+def test_a_temperature_needs_gold():
+    with pytest.raises(ValueError, match="Expected gold tags"):
+        fit_temperature(numpy.empty((0, 5)), numpy.empty(0, dtype="int64"))
+
+
+# The error
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
+def test_the_error_is_that_of_a_plain_count(pairs):
+    expected = 0.0
+    for i in range(10):
+        inside = [(s, r) for s, r in pairs if i == min(int(s * 10), 9)]
+        if inside:
+            distance = sum(s for s, _ in inside) / len(inside) - sum(r for _, r in inside) / len(
+                inside
+            )
+            expected += len(inside) / len(pairs) * abs(distance)
+    bins = reliability([s for s, _ in pairs], [r for _, r in pairs])
+    assert expected_calibration_error(bins) == pytest.approx(expected, abs=1e-12)
+    assert sum(each.count for each in bins) == len(pairs)
+
+
+def test_without_entities_there_is_no_error():
+    assert reliability([], []) == []
+    assert expected_calibration_error([]) == 0
+
+
+def test_the_diagram_is_an_svg_with_a_point_a_bin():
+    bins = reliability([0.05, 0.55, 0.95, 0.97], [False, True, True, False])
+    drawn = draw_reliability({"before": bins, "after <1>": bins[:2]})
+    root = ElementTree.fromstring(drawn)
+    tag = "{http://www.w3.org/2000/svg}"
+    points = [each for each in root.iter(f"{tag}circle") if each.find(f"{tag}title") is not None]
+    assert len(points) == len(bins) + 2
+    texts = [each.text or "" for each in root.iter(f"{tag}text")]
+    assert any(text.startswith("before: ECE") for text in texts)
+    assert any(text.startswith("after <1>: ECE") for text in texts)
+
+
+# The pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline that has seen a few texts a few times."""
+    return train_to_disk(make_nlp(), tmp_path_factory.mktemp("pipeline"), steps=12)
+
+
+@pytest.fixture
+def nlp(folder: Path) -> Language:
+    return spacy.load(folder)
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts some of which the pipeline gets wrong."""
+    data = [*DATA, ("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
+    path = tmp_path_factory.mktemp("dev") / "dev.spacy"
+    examples = make_examples(spacy.blank("en"), data)
+    DocBin(docs=[example.reference for example in examples]).to_disk(path)
+    return path
+
+
+def run(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(hgn_cli, ["calibrate", *map(str, words)])
+    return done.exit_code, done.output
+
+
+def test_the_command_writes_a_calibrated_pipeline(folder, dev, tmp_path):
+    out, report, diagram = tmp_path / "out", tmp_path / "a" / "r.json", tmp_path / "b" / "d.svg"
+    status, output = run(
+        folder, dev, "--test", dev, "-o", out, "--json", report, "--diagram", diagram
+    )
+    assert status == 0, output
+    found = json.loads(report.read_text())
+    before, after = spacy.load(folder), spacy.load(out)
+    temperature = after.get_pipe("hgn_ner").temperature
+    assert temperature != before.get_pipe("hgn_ner").temperature
+    assert temperature == pytest.approx(found["temperature"]["after"])
+    assert f"{temperature:.3f}" in output
+    assert set(found["parts"]) == {"dev", "test"}
+    for time in ("before", "after"):
+        assert f"{found['parts']['dev'][time]['ece']:.4f}" in output
+    again = spacy.blank("en")
+    again.add_pipe("hgn_ner", source=after)
+    assert again.get_pipe("hgn_ner").temperature == temperature
+    bytes_ = make_nlp().get_pipe("hgn_ner").from_bytes(after.get_pipe("hgn_ner").to_bytes())
+    assert bytes_.temperature == temperature
+    for text, _ in DATA:
+        assert entities_of(after(text)) == entities_of(before(text))
+    ElementTree.parse(diagram)
+
+
+def test_the_report_is_of_the_scores_on_the_docs(nlp, dev):
+    texts = judge(nlp, "hgn_ner", Corpus(dev))
+    component = nlp.get_pipe("hgn_ner")
+    component.temperature = 2.0
+    scores, is_right = scores_of(component, texts, 2.0)
+    expected_scores, expected_right = [], []
+    for example in Corpus(dev)(nlp):
+        gold = entities_of(example.reference)
+        doc = nlp(example.reference.text)
+        expected_scores += [ent._.score for ent in doc.ents]
+        expected_right += [entity in gold for entity in entities_of(doc)]
+    assert scores == pytest.approx(expected_scores, abs=1e-5)
+    assert is_right == expected_right
+    assert not all(is_right)
+
+
+def test_missing_gold_counts_neither_way(nlp):
+    def corpus(nlp: Language) -> list[Example]:
+        gold = nlp.make_doc(DATA[0][0])
+        known = gold.char_span(0, 8, "PERSON")
+        gold.set_ents([known], missing=[gold[2:]])
+        return [Example(nlp.make_doc(gold.text), gold)]
+
+    assert len(nlp(DATA[0][0]).ents) > 1
+    scores, is_right = scores_of(nlp.get_pipe("hgn_ner"), judge(nlp, "hgn_ner", corpus), 1.0)
+    assert len(scores) == 1
+    assert is_right == [True]
+
+
+def test_the_callback_calibrates_before_the_pipeline_is_written(nlp, dev):
+    calibrated = make_calibration(Corpus(dev))(nlp)
+    assert calibrated is nlp
+    assert nlp.get_pipe("hgn_ner").temperature != 1
+
+
+def test_a_pipeline_that_stands_in_the_way_of_calibration_is_refused(folder, dev, tmp_path):
+    status, output = run(folder, dev, "--component", "other")
+    assert status == 1
+    assert "other" in output
+    DocBin(docs=[Doc(spacy.blank("en").vocab)]).to_disk(tmp_path / "empty.spacy")
+    status, output = run(folder, tmp_path / "empty.spacy")
+    assert status == 1
+    assert "Expected gold tags" in output
