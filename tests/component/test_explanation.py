@@ -5,9 +5,9 @@ import json
 import numpy
 import pytest
 import spacy
-from layers import oracle
 from spacy.language import Language
 from spacy.tokens import Doc
+from tagger import oracle
 from thinc.api import Adam
 
 from spacy_hgn.backend.blocks import BLOCK_TOKENS

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_decoding import FLOOR, LABELS, enumerate_valid, free_borders, texts
+from tags.test_decoding import FLOOR, LABELS, enumerate_valid, free_borders, texts
 
 from spacy_hgn.entities import posteriors
 from spacy_hgn.entities.posteriors import Posteriors, entity_probabilities
