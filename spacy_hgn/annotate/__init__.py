@@ -1,6 +1,6 @@
-"""Annotating corpora of any size: input files become shards, each done once and whole.
+"""Annotating corpora of any size: inputs become shards, each done once and whole.
 
-A run is planned first (``inputs``, ``survey``, ``plan``, ``manifest``): which documents of which
-files are a shard. Each shard is then read (``reading``), annotated (``pipe``) and written
-(``shard``, ``entities_table``, ``docbin_file``, ``whole_files``), here or by Ray's actors.
+Files (``inputs``) are cut into shards of documents (``shards``). Each is read (``reading``), goes
+through the pipeline (``prediction``) and is written (``output``), with a receipt that says so
+(``receipts``): in this process (``run``) or by Ray's actors (``with_ray``).
 """

@@ -1,9 +1,12 @@
 """What is read: documents, and places where there should be one."""
 
+import json
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from spacy.tokens import Doc
+
+from .settings import AnnotateSettings
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,29 @@ class Failure:
 Read: TypeAlias = Document | Failure
 
 
-def check_unicode(*texts: str | None) -> str | None:
-    """What is wrong with texts that no file and no Doc can hold; None if nothing is."""
-    for text in texts:
-        if text is not None and any("\ud800" <= char <= "\udfff" for char in text):
-            return "expected Unicode characters, got half of a surrogate pair"
-    return None
+def make_document(record: Any, source: str, settings: AnnotateSettings) -> Read:
+    """A document from a record of JSONL or Parquet, or what is wrong with it.
+
+    Where it has no id, the source takes its place.
+    """
+    if not isinstance(record, dict):
+        return Failure(source, source, f"expected a JSON object, got {type(record).__name__}")
+    name, text, meta = (record.get(key) for key in (settings.id, settings.text, settings.meta))
+    if name is not None and type(name) not in (str, int):
+        found = f'expected "{settings.id}" to be a string or an integer, got {name!r}'
+        return Failure(source, source, found)
+    document, dumped = source if name is None else str(name), dump_meta(meta)
+    try:
+        f"{document}{text}{dumped}".encode()
+    except UnicodeEncodeError:  # no file and no Doc can hold it
+        found = "expected Unicode characters, got half of a surrogate pair"
+        return Failure(source, source, found)
+    if not isinstance(text, str):
+        found = f'expected "{settings.text}" to be a string, got {text!r:.100}'
+        return Failure(document, source, found)
+    return Document(document, source, text, dumped)
+
+
+def dump_meta(meta: Any) -> str | None:
+    """JSON, in which what it doesn't know is a string; None stays."""
+    return None if meta is None else json.dumps(meta, ensure_ascii=False, default=str)

@@ -1,12 +1,15 @@
-"""Which files are to be annotated, and in which format each is."""
+"""Which files are to be annotated, in which format each is, and whether they have what is asked."""
 
 import glob
+import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from .errors import AnnotatingError
+from .settings import AnnotateError, AnnotateSettings
 
 SUFFIXES = {
     ".txt": "text",
@@ -15,15 +18,30 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".spacy": "docbin",
 }
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+FIRST = 100
+"""Records of a file in which a field is looked for."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to annotate. name: as it is called in ids, independent of where it lies."""
+    """A file to annotate, as it is when the run begins.
+
+    name: as it is called in ids. size: in bytes. modified: its time stamp in nanoseconds.
+    """
 
     name: str
     path: Path
     format: str
+    size: int
+    modified: int
+
+    def check_unchanged(self) -> None:
+        """Raise AnnotateError if the file isn't as it was."""
+        stat = self.path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (self.size, self.modified):
+            raise AnnotateError(f"{self.path} has changed since the run began")
 
 
 def find_inputs(patterns: Sequence[str], output: Path, format: str = "auto") -> list[InputFile]:
@@ -32,36 +50,97 @@ def find_inputs(patterns: Sequence[str], output: Path, format: str = "auto") -> 
     Below a folder these are all files with a known suffix, or, if the format is given, all
     files; hidden ones are left out. What lies in the output is never found by a glob.
 
-    Raises AnnotatingError if there is none, if a suffix doesn't tell the format, or if the output
+    Raises AnnotateError if there is none, if a suffix doesn't tell the format, or if the output
     would be among the inputs.
     """
     found: dict[Path, InputFile] = {}
     for pattern in patterns:
-        paths = [path for path in _expand(pattern, format) if not _is_below(output, path)]
-        if not paths:
-            raise AnnotatingError(
-                f"{pattern}: expected a file, a folder with files or a glob, outside of {output}"
-            )
-        for path in paths:
-            kind = _format_of(path) if format == "auto" else format
-            found.setdefault(path.resolve(), InputFile(_printable(path), path.resolve(), kind))
-        if Path(pattern).is_dir() and output.resolve().is_relative_to(Path(pattern).resolve()):
-            raise AnnotatingError(
+        if Path(pattern).is_dir() and _is_below(Path(pattern), output):
+            raise AnnotateError(
                 f"{output}: expected an output folder outside of the inputs, got one in {pattern}"
             )
+        paths = [path for path in _expand(pattern, format) if not _is_below(output, path)]
+        if not paths:
+            known = "files" if format != "auto" else f"{', '.join(SUFFIXES)} files"
+            raise AnnotateError(
+                f"{pattern}: expected a file, a folder with {known} or a glob, "
+                f"outside of {output}, got none"
+            )
+        for path in paths:
+            found.setdefault(path.resolve(), _make_input(path, format))
     return list(found.values())
 
 
-def _format_of(path: Path) -> str:
-    if path.suffix not in SUFFIXES:
+def check_fields(files: Sequence[InputFile], settings: AnnotateSettings) -> None:
+    """Raise AnnotateError if a field that was asked for isn't in the first records of any file.
+
+    An "id" and a "meta" needn't be there, unless they were given other names.
+    """
+    asked = [("text", settings.text), ("id", settings.id), ("meta", settings.meta)]
+    missing = {option: name for option, name in asked if option == "text" or name != option}
+    fields: dict[str, None] = {}  # a set that keeps its order
+    for file in files:
+        for record in _first_records(file):
+            fields |= dict.fromkeys(record)
+            missing = {option: name for option, name in missing.items() if name not in fields}
+            if not missing:
+                return
+    for option, name in missing.items():
+        if fields:
+            raise AnnotateError(
+                f'--{option} {name}: expected a field "{name}" in the first {FIRST} records of a '
+                f"file, got {', '.join(fields)}"
+            )
+
+
+def require_pyarrow() -> None:
+    """Raise AnnotateError with what to install where pyarrow lacks."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise AnnotateError(
+            f"Parquet needs pyarrow ({error}): pip install 'spacy-hgn[annotate]'; "
+            "or take other inputs and write DocBin, --to docbin."
+        ) from error
+
+
+def raise_unless_damaged(error: Exception) -> None:
+    """Raise the error again if it is the disk's that holds a Parquet file, not of its bytes.
+
+    pyarrow tells of damaged bytes by ValueError and by OSError without a number.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+
+
+def _first_records(file: InputFile) -> Iterator[Sequence[str]]:
+    """The fields of a file's first records."""
+    if file.format == "jsonl":
+        with file.path.open("rb") as stream:
+            for line in islice(stream, FIRST):
+                with suppress(ValueError, RecursionError):  # which are told of when it is read
+                    record = json.loads(line)
+                    yield list(record) if isinstance(record, dict) else []
+    elif file.format == "parquet":
+        from pyarrow.parquet import read_schema
+
+        try:
+            yield read_schema(file.path).names
+        except (ValueError, OSError) as error:
+            raise_unless_damaged(error)
+
+
+def _make_input(path: Path, format: str) -> InputFile:
+    if path.suffix in COMPRESSED:
+        raise AnnotateError(f"{path}: expected a file that isn't compressed: unpack it first")
+    kind = SUFFIXES.get(path.suffix) if format == "auto" else format
+    if kind is None:
         known = ", ".join(SUFFIXES)
-        raise AnnotatingError(f"{path}: expected {known}; or say what it is with --format")
-    return SUFFIXES[path.suffix]
-
-
-def _printable(path: Path) -> str:
-    """The path as a text that any file can hold, also where its bytes aren't UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+        raise AnnotateError(f"{path}: expected {known}; or say what it is with --format")
+    # Any file can hold the name, also where its bytes aren't UTF-8.
+    name = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    stat = path.stat()
+    return InputFile(name, path.resolve(), kind, stat.st_size, stat.st_mtime_ns)
 
 
 def _is_below(folder: Path, path: Path) -> bool:
@@ -70,18 +149,11 @@ def _is_below(folder: Path, path: Path) -> bool:
 
 def _expand(pattern: str, format: str) -> Iterator[Path]:
     path = Path(pattern)
-    if path.is_file():
-        yield path
-    elif path.is_dir():
-        yield from _files_below(path, format)
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+            if file.is_file() and not is_hidden and (format != "auto" or file.suffix in SUFFIXES):
+                yield file
     else:
-        for match in map(Path, sorted(glob.glob(pattern, recursive=True))):
-            if match.is_file():
-                yield match
-
-
-def _files_below(folder: Path, format: str) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not is_hidden and (format != "auto" or path.suffix in SUFFIXES):
-            yield path
+        matches = [path] if path.exists() else map(Path, sorted(glob.glob(pattern, recursive=True)))
+        yield from filter(Path.is_file, matches)

@@ -1,34 +1,38 @@
 """A run from its arguments to its summary."""
 
 import json
-import shutil
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 
-from .here import annotate_here, load_pipeline
-from .inputs import InputFile
-from .manifest import plan_run
-from .progress import showing_documents, showing_files
-from .settings import Settings
-from .shard import Receipt, find_receipt
-from .tables import require_pyarrow
-from .whole_files import UNFINISHED, write_whole
-from .with_ray import Cluster, annotate_with_ray, require_ray
+from spacy.language import Language
+from tqdm import tqdm
 
-SUMMARY = "summary.json"
+from ..util.files import UNFINISHED, write_whole
+from .inputs import InputFile, check_fields, require_pyarrow
+from .manifest import check_output, claim_output, describe
+from .prediction import load_annotator
+from .receipts import Progress, Receipt, annotate_shard, find_receipt
+from .settings import AnnotateSettings
+from .shards import Shard, cut_shards
+from .with_ray import RayCluster, annotate_with_ray, require_ray
+
+SECONDS = 0.5 if sys.stderr.isatty() else 10.0
+"""Between two lines of progress; a log should not be filled with them."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class AnnotateSummary:
     """What is in the output folder now.
 
-    shards: that are done, of how many there are in the part that this run does. before: of them
-    done by earlier runs. The rest are sums over the shards done, and seconds of this run.
+    shards: that are done, of those in the part that this run does. before: of them done by
+    earlier runs. The rest are sums over them, but for seconds and words a second of this run.
     """
 
     shards: int
-    of: int
     before: int
     documents: int
     words: int
@@ -38,58 +42,105 @@ class Summary:
     words_per_second: float
 
 
-def run(
-    settings: Settings,
-    files: Sequence[InputFile],
-    cluster: Cluster | None = None,
-    part: tuple[int, int] = (0, 1),
-) -> Summary:
-    """Annotate files, or what is left of them.
+@dataclass
+class AnnotateRun:
+    """Annotates files, or what is left of them: first ``prepare``, then ``annotate``.
 
     cluster: of Ray; None, this process. part: which of how many, if several runs share the
     shards.
-
-    Raises AnnotatingError if that can't begin or go on, and OSError if a disk fails; the same
-    run goes on from there.
     """
-    if settings.to == "parquet" or any(file.format == "parquet" for file in files):
-        require_pyarrow()
-    if cluster is not None:
-        require_ray()
-    with showing_files(len(files)) as report:
-        shards = plan_run(settings, files, report)
-    mine = shards[part[0] :: part[1]]
-    receipts = [find_receipt(shard, settings.output) for shard in mine]
-    todo = [shard for shard, receipt in zip(mine, receipts) if receipt is None]
-    done = [receipt for receipt in receipts if receipt is not None]
-    before = len(done)
-    nlp = load_pipeline(settings) if todo and cluster is None else None
-    start = time.monotonic()
-    if todo:
-        with showing_documents(todo) as progress:
-            if nlp is not None:
-                done += annotate_here(nlp, todo, settings, progress)
-            elif cluster is not None:
-                done += annotate_with_ray(todo, settings, cluster, progress)
-    summary = summarize(done, len(mine), before, time.monotonic() - start)
-    if len(mine) == len(shards):
-        dumped = json.dumps(asdict(summary), indent=2).encode()
-        write_whole(settings.output / SUMMARY, settings.output, dumped)
-        shutil.rmtree(settings.output / UNFINISHED, ignore_errors=True)
-    return summary
 
+    settings: AnnotateSettings
+    files: Sequence[InputFile]
+    cluster: RayCluster | None = None
+    part: tuple[int, int] = (0, 1)
+    _before: list[Receipt] = field(default_factory=list)
+    _passed: int = 0  # bytes of input that aren't to be done, and that progress doesn't know of
 
-def summarize(done: Sequence[Receipt], total: int, before: int, seconds: float) -> Summary:
-    """Add up receipts, those of earlier runs first."""
-    words = sum(receipt.words for receipt in done[before:])
-    return Summary(
-        shards=len(done),
-        of=total,
-        before=before,
-        documents=sum(receipt.documents for receipt in done),
-        words=sum(receipt.words for receipt in done),
-        entities=sum(receipt.entities for receipt in done),
-        failed=sum(receipt.failed for receipt in done),
-        seconds=seconds,
-        words_per_second=words / max(seconds, 1e-9),
-    )
+    def prepare(self) -> None:
+        """Find what is to be done, load the pipeline for it, and take the output folder.
+
+        Raises AnnotateError if the run can't begin; then nothing has been written.
+        """
+        if self.settings.to == "parquet" or any(each.format == "parquet" for each in self.files):
+            require_pyarrow()
+        if self.cluster is not None:
+            require_ray()
+        asked = describe(self.settings, self.files)
+        check_output(self.settings.output, asked)
+        check_fields(self.files, self.settings)
+        shards = self._find_undone()
+        first = next(shards, None)
+        self._undone = shards if first is None else chain([first], shards)
+        self._nlp: Language | None = None
+        if first is not None and self.cluster is None:
+            self._nlp = load_annotator(self.settings)
+        claim_output(self.settings.output, asked)
+
+    def annotate(self) -> AnnotateSummary:
+        """Do all shards that aren't done, and sum up what there is.
+
+        Raises AnnotateError if the run can't go on, and OSError if a disk fails; the same run
+        goes on from there.
+        """
+        output, start = self.settings.output, time.monotonic()
+        with self._showing_progress() as progress:
+            done = list(self._annotate(progress))
+        summary = self._sum_up(done, time.monotonic() - start)
+        path = output / "summary.json"
+        if self.part[1] == 1 and (done or not path.exists()):
+            write_whole(path, json.dumps(asdict(summary), indent=2).encode())
+            for leftover in output.rglob(f".*{UNFINISHED}"):
+                leftover.unlink(missing_ok=True)
+        return summary
+
+    def _find_undone(self) -> Iterator[Shard]:
+        """The shards of this part that aren't done."""
+        k, n = self.part
+        for shard in cut_shards(self.files, self.settings):
+            is_mine = shard.number % n == k
+            receipt = find_receipt(shard, self.settings.output) if is_mine else None
+            if is_mine and receipt is None:
+                yield shard
+            else:
+                self._passed += shard.size
+                self._before += [] if receipt is None else [receipt]
+
+    def _annotate(self, progress: Progress) -> Iterator[Receipt]:
+        if self.cluster is not None:
+            yield from annotate_with_ray(self._undone, self.settings, self.cluster, progress)
+        elif self._nlp is not None:
+            for shard in self._undone:
+                yield annotate_shard(self._nlp, shard, self.settings, progress)
+
+    @contextmanager
+    def _showing_progress(self) -> Iterator[Progress]:
+        """Yield what shows on the screen how far the run is: documents and words a second."""
+        start, documents, words = time.monotonic(), 0, 0
+        layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        size = sum(file.size for file in self.files)
+        with tqdm(None, "Annotating", size, bar_format=layout, mininterval=SECONDS) as bar:
+
+            def progress(more_documents: int, more_words: int, more_bytes: int) -> None:
+                nonlocal documents, words
+                documents, words = documents + more_documents, words + more_words
+                seconds = max(time.monotonic() - start, 1e-9)
+                rates = f"{documents / seconds:,.1f} docs/s, {words / seconds:,.0f} words/s"
+                bar.set_postfix_str(f"{documents:,} docs, {rates}", refresh=False)
+                bar.update(min(more_bytes + self._passed, size - bar.n))
+                self._passed = 0
+
+            yield progress
+
+    def _sum_up(self, done: Sequence[Receipt], seconds: float) -> AnnotateSummary:
+        receipts = [*self._before, *done]
+        return AnnotateSummary(
+            shards=len(receipts),
+            before=len(self._before),
+            documents=sum(receipt.documents for receipt in receipts),
+            words=sum(receipt.words for receipt in receipts),
+            entities=sum(receipt.entities for receipt in receipts),
+            failed=sum(receipt.failed for receipt in receipts),
+            seconds=seconds,
+            words_per_second=sum(receipt.words for receipt in done) / max(seconds, 1e-9),
+        )

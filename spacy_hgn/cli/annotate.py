@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Exit, Option
 from wasabi import msg
+from wasabi.util import locale_escape
 
 from . import hgn_cli
 from .pipelines import Code, Gpu, Pipeline, choose_device, ending_at
 
 if TYPE_CHECKING:
-    from spacy_hgn.annotate.run import Summary
+    from spacy_hgn.annotate.run import AnnotateSummary
 
 SOME_FAILED = 3
 """Exit status of a run that is finished, but for documents that can't be annotated."""
@@ -43,6 +44,7 @@ ToOption = Option("--to", "-t", help="What to write")
 TextField = Option("--text", help="JSONL key or Parquet column with the text")
 IdField = Option("--id", help="... with the document's id; else it is FILE:NUMBER")
 MetaField = Option("--meta", help="... with what else is to be kept")
+KeepEntities = Option("--keep-entities", help="Entities of .spacy files stay, and come out too")
 BatchSize = Option("--batch-size", "-b", min=1, help="Documents that pass the pipeline together")
 ShardSize = Option("--shard-size", "-s", min=1, help="Documents in an output file, at most")
 PartOption = Option("--part", metavar="K/N", help="Do only part K, from 0, of N such runs")
@@ -64,6 +66,7 @@ def annotate_cli(
     text: Annotated[str, TextField] = "text",
     id: Annotated[str, IdField] = "id",
     meta: Annotated[str, MetaField] = "meta",
+    keep_entities: Annotated[bool, KeepEntities] = False,
     batch_size: Annotated[int, BatchSize] = 128,
     shard_size: Annotated[int, ShardSize] = 10_000,
     part: Annotated[str | None, PartOption] = None,
@@ -77,7 +80,8 @@ def annotate_cli(
 ) -> None:
     """Annotate texts with a pipeline's entities, and go on after an interruption.
 
-    Reads text (.txt), JSONL, Parquet and DocBin (.spacy). Writes to OUTPUT/entities and
+    Reads text (.txt), JSONL, Parquet and DocBin (.spacy), whose entities don't count unless
+    --keep-entities is given. Writes to OUTPUT/entities and
     OUTPUT/documents (Parquet: a row an entity with document, start, end, label, score and text,
     and a row a document), or with --to docbin to OUTPUT/docs.
 
@@ -86,11 +90,11 @@ def annotate_cli(
     3 then, and 1 if the run can't begin or go on.
     """
     from spacy_hgn.annotate.inputs import find_inputs
-    from spacy_hgn.annotate.run import run
-    from spacy_hgn.annotate.settings import Settings
-    from spacy_hgn.annotate.with_ray import Cluster
+    from spacy_hgn.annotate.run import AnnotateRun
+    from spacy_hgn.annotate.settings import AnnotateSettings
+    from spacy_hgn.annotate.with_ray import RayCluster
 
-    settings = Settings(
+    settings = AnnotateSettings(
         pipeline=pipeline,
         output=output,
         unit=document.value,
@@ -98,22 +102,27 @@ def annotate_cli(
         text=text,
         id=id,
         meta=meta,
+        keep_entities=keep_entities,
         shard_size=shard_size,
         batch_size=batch_size,
         code=code,
     )
     cluster = None
     if ray or ray_address is not None:
-        cluster = Cluster(ray_address or "local", workers, cpus, gpus)
-    elif Cluster("local", workers, cpus, gpus) != Cluster():
+        cluster = RayCluster(ray_address or "local", workers, cpus, gpus)
+        if gpu_id >= 0:
+            raise BadParameter("--gpu-id is for this process: with Ray, give its actors --gpus")
+    elif RayCluster("local", workers, cpus, gpus) != RayCluster():
         raise BadParameter("--workers, --cpus and --gpus are for Ray's actors: add --ray")
     share = parse_part(part)
-    done = "Shards that are done stay so: the same command goes on from there."
-    with ending_at("Can't annotate", ValueError, OSError, after=done):
+    with ending_at("Can't annotate", ValueError, OSError):
+        run = AnnotateRun(settings, find_inputs(inputs, output, format.value), cluster, share)
         if cluster is None:
             choose_device(gpu_id)
-        files = find_inputs(inputs, output, format.value)
-        summary = run(settings, files, cluster, share)
+        run.prepare()
+    done = "Shards that are done stay so: the same command goes on from there."
+    with ending_at("Stopped", ValueError, OSError, after=done):
+        summary = run.annotate()
     show(summary, output)
     if summary.failed:
         raise Exit(SOME_FAILED)
@@ -134,15 +143,20 @@ def parse_part(part: str | None) -> tuple[int, int]:
     return int(k), int(n)
 
 
-def show(summary: "Summary", output: Path) -> None:
+def show(summary: "AnnotateSummary", output: Path) -> None:
     """Print what is in the output now."""
-    if summary.before:
-        msg.info(f"{summary.before:,} of {summary.of:,} shards were done before")
+    if summary.before == summary.shards > 0:
+        msg.info(f"Nothing was left to do: all {summary.shards:,} shards were done before")
+    elif summary.before:
+        msg.info(f"{summary.before:,} of {summary.shards:,} shards were done before")
     msg.good(
         f"{summary.documents:,} documents with {summary.words:,} words and {summary.entities:,} "
         f"entities in {output}"
     )
-    if summary.before < summary.of:
+    if summary.before < summary.shards:
         msg.text(f"{summary.words_per_second:,.0f} words/s over {summary.seconds:,.1f} s")
     if summary.failed:
-        msg.warn(f"{summary.failed:,} could not be annotated: see {output / 'failed'}")
+        from spacy_hgn.annotate.receipts import first_failure
+
+        msg.warn(f"{summary.failed:,} could not be annotated: see {output / 'failed'}. The first:")
+        print(locale_escape(first_failure(output)))

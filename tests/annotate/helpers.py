@@ -15,8 +15,8 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner, Result
 
 from spacy_hgn.annotate.inputs import find_inputs
-from spacy_hgn.annotate.run import Summary, run
-from spacy_hgn.annotate.settings import Settings
+from spacy_hgn.annotate.run import AnnotateRun, AnnotateSummary
+from spacy_hgn.annotate.settings import AnnotateSettings
 from spacy_hgn.cli import hgn_cli
 
 CODE = Path(__file__).parent / "exploding.py"
@@ -71,11 +71,19 @@ def ids_of(corpus: Path, size: int = 10) -> list[str]:
     return [f"{(corpus / name).as_posix()}:{i + 1}" for name in names for i in range(size)]
 
 
-def annotate(pipeline: Path, inputs: Sequence[Path], output: Path, **settings: Any) -> Summary:
+def annotate(
+    pipeline: Path,
+    inputs: Sequence[Path],
+    output: Path,
+    part: tuple[int, int] = (0, 1),
+    **settings: Any,
+) -> AnnotateSummary:
     """A run in this process."""
     settings = {"shard_size": 8, "batch_size": 3, **settings}
-    chosen = Settings(pipeline=str(pipeline), output=output, **settings)
-    return run(chosen, find_inputs([str(path) for path in inputs], output))
+    chosen = AnnotateSettings(pipeline=str(pipeline), output=output, **settings)
+    run = AnnotateRun(chosen, find_inputs([str(path) for path in inputs], output), part=part)
+    run.prepare()
+    return run.annotate()
 
 
 def command(*arguments: Any) -> Result:

@@ -77,7 +77,7 @@ def test_lines_that_are_no_records(ruler, tmp_path):
 
 @pytest.mark.parametrize("unit", ["line", "file"])
 def test_texts_beyond_max_length(unit, ruler, tmp_path, monkeypatch):
-    huge = ["x" * 1001, "Maria " * 300_000]
+    huge = ["x" * 1001, "Maria " * 300]
     if unit == "line":
         write_lines(tmp_path / "a.txt", ["Maria", huge[0], "Ada", huge[1], "Zoe"])
         bad = [f"{tmp_path}/a.txt:{i}" for i in (2, 4)]
@@ -89,13 +89,12 @@ def test_texts_beyond_max_length(unit, ruler, tmp_path, monkeypatch):
         good = [f"{tmp_path}/{i}.txt" for i in (0, 2, 4)]
     nlp = spacy.load(ruler)
     nlp.max_length = 1000
-    monkeypatch.setattr("spacy_hgn.annotate.run.load_pipeline", lambda _: nlp)
+    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", lambda _: nlp)
     annotate(ruler, sorted(tmp_path.glob("*.txt")), tmp_path / "out", unit=unit)
     assert documents_in(tmp_path / "out") == good
     found = ids_and_errors(tmp_path / "out")
     assert [*found] == bad
-    assert "[E088]" in found[bad[0]]
-    assert "expected at most 1,000 characters (nlp.max_length), got 1,80" in found[bad[1]]
+    assert all("[E088]" in error for error in found.values())
 
 
 def test_files_that_cannot_be_read(ruler, tmp_path):
@@ -171,7 +170,7 @@ def test_failures_of_an_earlier_attempt_do_not_stay(exploding, tmp_path, monkeyp
     path = write_lines(tmp_path / "a.txt", ["Maria", "boom"])
     annotate(exploding, [path], tmp_path / "out", code=CODE)
     (tmp_path / "out" / "done" / "0000000.json").unlink()
-    monkeypatch.setattr("spacy_hgn.annotate.run.load_pipeline", lambda _: spacy.blank("en"))
+    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", lambda _: spacy.blank("en"))
     summary = annotate(exploding, [path], tmp_path / "out", code=CODE)
     assert summary.failed == 0
     assert documents_in(tmp_path / "out") == [f"{path}:1", f"{path}:2"]

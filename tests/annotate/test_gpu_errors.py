@@ -6,7 +6,7 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_hgn.annotate.errors import AnnotatingError
+from spacy_hgn.annotate.settings import AnnotateError
 
 from .helpers import annotate, command, documents_in, failures_in, files_in, make_texts, write_lines
 
@@ -74,7 +74,7 @@ def raising(ruler, monkeypatch) -> Raising:
     """Has runs take a pipeline with a component whose error can be set."""
     nlp = spacy.load(ruler)
     nlp.add_pipe("raising")
-    monkeypatch.setattr("spacy_hgn.annotate.run.load_pipeline", lambda _: nlp)
+    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", lambda _: nlp)
     return RAISING
 
 
@@ -100,7 +100,7 @@ def end_and_go_on(error: Exception, pipeline: Raising, ruler, texts, output) -> 
     The shard before is done, that with the error isn't.
     """
     pipeline.error = error
-    with pytest.raises(AnnotatingError) as ended:
+    with pytest.raises(AnnotateError) as ended:
         annotate(ruler, [texts], output)
     assert [name for name in files_in(output) if name.startswith("done")] == ["done/0000000.json"]
     assert not (output / "failed").exists()
@@ -171,7 +171,7 @@ def test_memory_that_is_full_before_the_first_text(ruler, texts, tmp_path, monke
     def fail(_):
         raise FULL["torch"]
 
-    monkeypatch.setattr("spacy_hgn.annotate.run.load_pipeline", fail)
+    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", fail)
     done = command(ruler, texts, tmp_path / "out")
     assert done.exit_code == 1
     assert "The GPU's memory is full" in done.output

@@ -1,23 +1,22 @@
 """What is written is what ``nlp.pipe`` finds, in the order of the documents."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 
-from spacy_hgn.annotate import manifest, pipe
-from spacy_hgn.annotate.errors import AnnotatingError
-from spacy_hgn.annotate.here import annotate_here
+from spacy_hgn.annotate import prediction, run
 from spacy_hgn.annotate.inputs import find_inputs
-from spacy_hgn.annotate.manifest import plan_run
-from spacy_hgn.annotate.run import Summary, run
-from spacy_hgn.annotate.settings import Settings
+from spacy_hgn.annotate.receipts import annotate_shard
+from spacy_hgn.annotate.run import AnnotateSummary
+from spacy_hgn.annotate.settings import AnnotateError, AnnotateSettings
+from spacy_hgn.annotate.shards import cut_shards
 
 from .helpers import (
     annotate,
@@ -117,84 +116,75 @@ def test_all_formats_in_one_run(ruler, tmp_path):
 
 def test_the_vocabulary_does_not_grow_with_the_texts(ruler, tmp_path):
     path = write_lines(tmp_path / "a.txt", [f"Maria saw word{i}." for i in range(40)])
-    settings = Settings(str(ruler), tmp_path / "out", shard_size=10)
-    files = find_inputs([str(path)], settings.output)
-    shards = plan_run(settings, files, lambda _: None)
+    settings = AnnotateSettings(str(ruler), tmp_path / "out", shard_size=10)
     nlp = spacy.load(ruler)
-    begin = vocabulary(nlp)
-    sizes = [vocabulary(nlp) for _ in annotate_here(nlp, shards, settings, lambda *_: None)]
+    begin, sizes = vocabulary(nlp), []
+    for shard in cut_shards(find_inputs([str(path)], settings.output), settings):
+        annotate_shard(nlp, shard, settings)
+        sizes.append(vocabulary(nlp))
     assert sizes == [begin] * 4
 
 
 def test_several_runs_share_the_shards(ruler, tmp_path):
     write_corpus(tmp_path / "corpus")
-    settings = Settings(str(ruler), tmp_path / "out", shard_size=8)
-    files = find_inputs([str(tmp_path / "corpus")], settings.output)
-    parts = [run(settings, files, part=(k, 3)) for k in range(3)]
-    assert [part.of for part in parts] == [3, 2, 2]
+    runs = [annotate(ruler, [tmp_path / "corpus"], tmp_path / "out", (k, 3)) for k in range(3)]
+    assert [each.shards for each in runs] == [3, 2, 2]
     assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
+    assert annotate(ruler, [tmp_path / "corpus"], tmp_path / "out").before == 7
+    assert (tmp_path / "out" / "summary.json").exists()
 
 
-def run_at_once(runs: Sequence[Callable[[], Summary]]) -> list[Summary | AnnotatingError]:
-    """Runs that begin together; what they return or raise."""
+def run_at_once(
+    runs: Sequence[Callable[[], AnnotateSummary]], monkeypatch
+) -> list[AnnotateSummary | AnnotateError]:
+    """Runs none of which takes the folder until all have found it empty; what comes of them."""
+    barrier = Barrier(len(runs))
+    claim_output = run.claim_output
 
-    def caught(run: Callable[[], Summary]) -> Summary | AnnotatingError:
+    def claim_together(*arguments):
+        barrier.wait()
+        claim_output(*arguments)
+
+    def caught(one: Callable[[], AnnotateSummary]) -> AnnotateSummary | AnnotateError:
         try:
-            return run()
-        except AnnotatingError as error:
+            return one()
+        except AnnotateError as error:
             return error
 
-    with ThreadPoolExecutor(len(runs)) as threads:
+    with monkeypatch.context() as patch, ThreadPoolExecutor(len(runs)) as threads:
+        patch.setattr(run, "claim_output", claim_together)
         return list(threads.map(caught, runs))
 
 
-@pytest.fixture
-def surveys(monkeypatch) -> list[int]:
-    """Grows with each plan; planning takes so long that other runs begin meanwhile."""
-    made: list[int] = []
-    survey_all = manifest.survey_all
-
-    def survey_slowly(files, unit, limit):
-        made.append(limit)
-        time.sleep(0.5)
-        return survey_all(files, unit, limit)
-
-    monkeypatch.setattr(manifest, "survey_all", survey_slowly)
-    return made
-
-
-def test_of_runs_that_begin_together_one_plans(surveys, ruler, tmp_path):
+def test_runs_that_begin_together_share_the_shards(ruler, tmp_path, monkeypatch):
     write_corpus(tmp_path / "corpus")
-    settings = Settings(str(ruler), tmp_path / "out", shard_size=8)
-    files = find_inputs([str(tmp_path / "corpus")], settings.output)
-    parts = run_at_once([partial(run, settings, files, part=(k, 3)) for k in range(3)])
-    assert [part.of for part in parts] == [3, 2, 2]
-    assert surveys == [8]
+    arguments = (ruler, [tmp_path / "corpus"], tmp_path / "out")
+    runs = run_at_once([partial(annotate, *arguments, (k, 3)) for k in range(3)], monkeypatch)
+    assert [each.shards for each in runs] == [3, 2, 2]
     assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
-    assert run(settings, files).before == 7
+    assert annotate(*arguments).before == 7
 
 
-def test_runs_that_begin_together_can_not_mix_their_shards(surveys, ruler, tmp_path):
+def test_runs_that_begin_together_can_not_mix_their_shards(ruler, tmp_path, monkeypatch):
     write_corpus(tmp_path / "corpus")
-    sizes = [8, 5]
-    both = [Settings(str(ruler), tmp_path / "out", shard_size=size) for size in sizes]
-    files = find_inputs([str(tmp_path / "corpus")], both[0].output)
-    ends = run_at_once([partial(run, settings, files) for settings in both])
-    (refused,) = (str(end) for end in ends if isinstance(end, AnnotatingError))
-    assert "arguments.shard_size: begun with" in refused
+    arguments = (ruler, [tmp_path / "corpus"], tmp_path / "out")
+    both = [partial(annotate, *arguments, shard_size=size) for size in (8, 5)]
+    ends = run_at_once(both, monkeypatch)
+    (refused,) = (str(end) for end in ends if isinstance(end, AnnotateError))
+    assert "arguments: shard_size: begun with" in refused
     assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
 
 
 def test_batches_of_long_documents_are_short(ruler, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipe, "CHARACTERS", 100)
+    monkeypatch.setattr(prediction, "CHARACTERS", 100)
     batches = []
-    annotate_batch = pipe._annotate_batch
+    predict_batch = prediction._predict_batch
 
     def noting(nlp, batch):
         batches.append([len(each.content) for each in batch])
-        return annotate_batch(nlp, batch)
+        return predict_batch(nlp, batch)
 
-    monkeypatch.setattr(pipe, "_annotate_batch", noting)
+    monkeypatch.setattr(prediction, "_predict_batch", noting)
     lengths = [30, 30, 30, 30, 200, 99, 1, 1, 1, 1, 1]
     path = write_lines(tmp_path / "a.txt", ["x" * length for length in lengths])
     annotate(ruler, [path], tmp_path / "out", batch_size=4, shard_size=100)

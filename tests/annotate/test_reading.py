@@ -1,6 +1,5 @@
 """Every format gives the same documents, wherever files are cut."""
 
-import hashlib
 import json
 import os
 import sys
@@ -11,13 +10,12 @@ import spacy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_hgn.annotate import survey as survey_module
+from spacy_hgn.annotate import shards
 from spacy_hgn.annotate.documents import Document, Failure
-from spacy_hgn.annotate.inputs import InputFile, find_inputs
-from spacy_hgn.annotate.plan import dump_places, group, load_places, make_shards
+from spacy_hgn.annotate.inputs import find_inputs
 from spacy_hgn.annotate.reading import read_shard
-from spacy_hgn.annotate.settings import Settings
-from spacy_hgn.annotate.survey import survey
+from spacy_hgn.annotate.settings import AnnotateSettings
+from spacy_hgn.annotate.shards import Shard, cut_shards
 
 from .helpers import make_texts, write_docbin, write_jsonl, write_lines, write_parquet
 
@@ -26,12 +24,16 @@ NLP = spacy.blank("en")
 
 def read(path: Path, limit: int = 3, format: str = "auto", **settings) -> list[Document | Failure]:
     """The documents of a file or a folder in shards of so many."""
-    chosen = Settings("", path.parent / "out", shard_size=limit, **settings)
+    chosen = AnnotateSettings("", path.parent / "out", shard_size=limit, **settings)
     files = find_inputs([str(path)], chosen.output, format)
-    surveys = [survey(file, chosen.unit, limit) for file in files]
-    places = load_places(dump_places(group(surveys, limit)))
-    shards = make_shards(places, files, [(each.size, each.modified) for each in surveys])
-    return [each for shard in shards for each in read_shard(shard, NLP, chosen)]
+    return [each for s in cut_shards(files, chosen) for each in read_shard(s, NLP, chosen)]
+
+
+def cut(limit: int, *paths: Path) -> list[Shard]:
+    """Shards of files."""
+    output = paths[0].parent / "out"
+    settings = AnnotateSettings("", output, shard_size=limit)
+    return list(cut_shards(find_inputs(list(map(str, paths)), output), settings))
 
 
 def pairs(documents: list[Document | Failure]) -> list[tuple[str, str]]:
@@ -80,34 +82,36 @@ def test_lines_end_as_they_do_everywhere(tmp_path):
     ends=st.booleans(),
     limit=st.integers(1, 7),
     max_bytes=st.integers(1, 40),
-    block=st.integers(1, 20),
 )
-def test_pieces_are_whole_lines_and_none_is_lost(
-    lines, ends, limit, max_bytes, block, tmp_path_factory
-):
+def test_shards_are_whole_lines_and_none_is_lost(lines, ends, limit, max_bytes, tmp_path_factory):
     path = tmp_path_factory.mktemp("lines") / "a.txt"
     data = b"\n".join(lines) + b"\n" * ends
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(survey_module, "MAX_BYTES", max_bytes)
-        patch.setattr(survey_module, "BLOCK", block)
-        found = survey(InputFile("a", path, "text"), "line", limit)
-    cut = [data[piece.start : piece.stop] for piece in found.pieces]
-    assert b"".join(cut) == data
-    assert all(each.endswith(b"\n") for each in cut[:-1])
-    firsts = [data[: piece.start].count(b"\n") + 1 for piece in found.pieces]
-    assert [piece.first for piece in found.pieces] == firsts
-    numbers = [len(each.removesuffix(b"\n").split(b"\n")) for each in cut]
-    assert [piece.documents for piece in found.pieces] == numbers
-    assert all(number <= limit for number in numbers)
-    assert found.digest == hashlib.sha256(data).hexdigest()
+        patch.setattr(shards, "MAX_BYTES", max_bytes)
+        pieces = [piece for shard in cut(limit, path) for piece in shard.pieces]
+    found = [b"".join(piece.lines) for piece in pieces]
+    assert b"".join(found) == data
+    assert all(each.endswith(b"\n") for each in found[:-1])
+    firsts = [b"".join(found[:i]).count(b"\n") + 1 for i in range(len(found))]
+    assert [piece.first for piece in pieces] == firsts
+    assert all(piece.documents == len(piece.lines) <= limit for piece in pieces)
+    assert all(piece.size <= max_bytes or len(piece.lines) == 1 for piece in pieces)
 
 
 def test_many_bytes_make_a_shard_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(survey_module, "MAX_BYTES", 100)
+    monkeypatch.setattr(shards, "MAX_BYTES", 130)
     path = write_lines(tmp_path / "a.txt", ["x" * 60] * 6)
-    found = survey(InputFile("a", path, "text"), "line", 1000)
-    assert [piece.documents for piece in found.pieces] == [2, 2, 2]
+    assert [shard.documents for shard in cut(1000, path)] == [2, 2, 2]
+
+
+def test_a_line_that_is_too_long_for_the_memory_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "MAX_LINE", 10)
+    path = write_lines(tmp_path / "a.txt", ["one", "x" * 100, "two", "x" * 9, "y" * 10])
+    good, bad, *more, last = read(path)
+    assert [each.content for each in (good, *more)] == ["one", "two", "x" * 9]
+    assert (bad.source, last.source) == (f"{path}:2", f"{path}:5")
+    assert "expected a text of at most" in bad.error
 
 
 def test_a_file_a_document(tmp_path):
@@ -128,8 +132,7 @@ def test_a_file_a_document(tmp_path):
 
 def test_a_shard_may_be_many_small_files(tmp_path):
     paths = [write_lines(tmp_path / f"{i}.txt", [f"Text {i}"]) for i in range(10)]
-    surveys = [survey(InputFile(p.name, p, "text"), "line", 4) for p in paths]
-    assert [len(shard) for shard in group(surveys, 4)] == [4, 4, 2]
+    assert [len(shard.pieces) for shard in cut(4, *paths)] == [4, 4, 2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
