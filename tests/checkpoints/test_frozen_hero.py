@@ -32,7 +32,7 @@ def test_goes_on(is_kept, tiny_bert, folder, monkeypatch):
     fix_random_seed(5)
     whole, expected = train(elsewhere(config))
     fix_random_seed(5)
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(config)
     if is_kept:  # the run before has read all texts
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from spacy_hgn.training.checkpoints.checkpoint import Store
+from spacy_hgn.training.checkpoints.folder import CheckpointFolder
 
 from .helpers import CHECKPOINTS, cnn_config, files, table, train
 
 resource = pytest.importorskip("resource", reason="Windows can't limit the size of files")
-write = Store.write
+write = CheckpointFolder.write
 
 
 @pytest.mark.parametrize("room", [0, 20_000])
@@ -27,11 +27,11 @@ def test_earlier_checkpoints_are_whole_and_gone_on_from(room, folder, small_conf
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    monkeypatch.setattr(Store, "write", write_to_a_full_disk)
+    monkeypatch.setattr(CheckpointFolder, "write", write_to_a_full_disk)
     with pytest.raises(OSError, match=r"Can't write the checkpoint .*: make room, then start"):
         train(small_config)
     assert files(folder / CHECKPOINTS) == before
-    assert any(name.startswith("step-4/") for name in before)
+    assert any(name.startswith("step-4-") for name in before)
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     _, printed = train(small_config)

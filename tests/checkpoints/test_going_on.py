@@ -9,7 +9,7 @@ from interruption import Killed
 from spacy.language import Language
 from thinc.api import Config, fix_random_seed
 
-from .helpers import CHECKPOINTS, cnn_config, ending_in, table, train
+from .helpers import CHECKPOINTS, cnn_config, ending_in, hero_config, table, train
 
 ADAM = {"@optimizers": "Adam.v1", "learn_rate": 0.01}
 GROWING = {"@schedules": "compounding.v1", "start": 2, "stop": 6, "compound": 1.3}
@@ -42,13 +42,15 @@ VARIANTS = {
     },
 }
 
+QUICK = ["Thinc's Adam, averages and all"]
+
 
 def assert_goes_on(config: Config) -> None:
     """A run that is stopped in its eighth update goes on and ends as one that isn't."""
     fix_random_seed(5)
     whole, expected = train(elsewhere(config))
     fix_random_seed(5)
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(config)
     fix_random_seed(6)  # another process has other random numbers
     nlp, printed = train(config)
@@ -58,11 +60,19 @@ def assert_goes_on(config: Config) -> None:
     assert nlp.meta["performance"] == whole.meta["performance"]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+def test_goes_on_with_a_hero(tiny_bert, folder):
+    assert_goes_on(hero_config(tiny_bert))
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in VARIANTS],
+)
 def test_goes_on(variant, folder):
     assert_goes_on(cnn_config(**VARIANTS[variant]))
 
 
+@pytest.mark.slow
 def test_goes_on_beside_a_frozen_component(folder, small_config):
     train(small_config, output=folder / "trained")
     shutil.rmtree(CHECKPOINTS)
@@ -78,8 +88,24 @@ def elsewhere(config: Config) -> Config:
 
 
 def assert_same_weights(nlp: Language, other: Language) -> None:
-    for name in nlp.pipe_names:
-        assert nlp.get_pipe(name).model.to_bytes() == other.get_pipe(name).model.to_bytes(), name
+    for name, pipe in nlp.pipeline:
+        if hasattr(pipe, "model"):
+            assert pipe.model.to_bytes() == other.get_pipe(name).model.to_bytes(), name
+
+
+def test_more_steps_for_a_training_that_has_ended(folder, small_config):
+    longer = cnn_config(**{"training.max_steps": 20})
+    rates = {"learn_rate": 0.01, "hero_learn_rate": 0.01}
+    for config in (small_config, longer):
+        config["training"]["optimizer"].update(rates)
+    fix_random_seed(5)
+    whole, expected = train(elsewhere(longer))
+    fix_random_seed(5)
+    train(small_config)
+    nlp, printed = train(longer)
+    assert "Going on after step 12" in printed
+    assert table(printed) == table(expected)
+    assert_same_weights(nlp, whole)
 
 
 def test_changes_nothing_for_a_run_that_is_not_killed(folder, small_config):
@@ -102,8 +128,8 @@ def test_leaves_the_pipeline_as_it_was(folder, small_config):
 def test_keeps_the_last_checkpoint_and_the_best_pipeline(folder, small_config):
     train(small_config)
     kept = sorted(path.name.split("-")[0] for path in (folder / CHECKPOINTS).iterdir())
-    assert kept == ["best", "step"]
-    assert (folder / CHECKPOINTS / "step-12").is_dir()
+    assert kept == ["best", "lock", "step"]
+    assert len(list((folder / CHECKPOINTS).glob("step-12-*"))) == 1
 
 
 def test_best_pipeline_is_put_back_and_not_the_last(folder, small_config, monkeypatch):
@@ -112,18 +138,17 @@ def test_best_pipeline_is_put_back_and_not_the_last(folder, small_config, monkey
     monkeypatch.setattr(
         Language, "evaluate", lambda self, examples: {"ents_f": float(next(scores)), "tag_acc": 0.0}
     )
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(small_config)
     best = (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes()
     train(small_config)
     assert (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes() == best
     last = (folder / "out" / "model-last" / "hgn_ner" / "model").read_bytes()
     assert last != best
-    assert not (folder / "out" / "model-best" / "manifest.json").exists()
 
 
 def test_best_pipeline_is_put_back_when_a_replay_is_stopped(folder, small_config):
-    with ending_in("run.Run.update", 12), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 12), pytest.raises(Killed):
         train(small_config)
     best = (folder / "out" / "model-best" / "hgn_ner" / "model").read_bytes()
     with ending_in("replay.Replay.update", 2), pytest.raises(Killed):
@@ -133,7 +158,7 @@ def test_best_pipeline_is_put_back_when_a_replay_is_stopped(folder, small_config
 
 def test_goes_on_without_an_output_folder(folder, small_config):
     whole, _ = train(elsewhere(small_config), output=None)
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(small_config, output=None)
     nlp, _ = train(small_config, output=None)
     assert_same_weights(nlp, whole)
@@ -141,7 +166,7 @@ def test_goes_on_without_an_output_folder(folder, small_config):
 
 def test_last_pipeline_is_there_before_the_next_evaluation(folder):
     config = cnn_config(**{"training.logger.frequency": 3})
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(config)
     loaded = []
     with ending_in("replay.Replay._arrive", 1, lambda: loaded.append(spacy.load("out/model-last"))):

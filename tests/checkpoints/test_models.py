@@ -6,7 +6,7 @@ import torch
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_hgn.training.checkpoints.models import TrainedModels
+from spacy_hgn.training.loop.trained_models import TrainedModels
 
 from .helpers import CNN
 
@@ -53,6 +53,6 @@ def test_gradients_of_zero_are_laid_where_some_were():
     nlp = make_nlp()
     names = [name for name in TrainedModels(nlp).keys().values() if name.startswith("hgn_ner")]
     models = TrainedModels(nlp)
-    assert models.holding_gradients() == []
-    models.lay_gradients(names)
-    assert sorted(models.holding_gradients()) == sorted(names)
+    assert models.gradients() == []
+    models.zero_gradients(names)
+    assert sorted(models.gradients()) == sorted(names)

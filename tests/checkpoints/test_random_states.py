@@ -1,13 +1,16 @@
 """Random numbers go on where they were, from memory and from JSON."""
 
-import dataclasses
 import json
 import random
 
 import numpy
 import torch
 
-from spacy_hgn.training.checkpoints.random_states import RandomState, RandomStream
+from spacy_hgn.training.loop.random_numbers import (
+    RandomStream,
+    put_random_state,
+    random_state,
+)
 
 
 def draw() -> tuple[float, ...]:
@@ -15,14 +18,18 @@ def draw() -> tuple[float, ...]:
     return (*gauss, random.random(), float(numpy.random.rand()), float(torch.rand(1)))
 
 
+def through_json(state):
+    return json.loads(json.dumps(state, default=lambda array: array.tolist()))
+
+
 def test_goes_on_through_json():
     draw()
-    state = RandomState.take()
+    state = random_state()
     expected = draw()
-    again = RandomState.from_json(json.loads(json.dumps(state.to_json())))
+    again = through_json(state)
     for each in (state, again):
         draw()
-        each.put()
+        put_random_state(each)
         assert draw() == expected
 
 
@@ -33,10 +40,10 @@ def test_a_gpu_s_generator_goes_on_too(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: on_gpu["state"])
     monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state: on_gpu.update(state=state))
-    state = RandomState.from_json(json.loads(json.dumps(RandomState.take().to_json())))
+    state = through_json(random_state())
     on_gpu["state"] = torch.tensor([8], dtype=torch.uint8)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)  # torch waits until it is
-    state.put()
+    put_random_state(state)
     assert on_gpu["state"].tolist() == [7]
 
 
@@ -45,15 +52,15 @@ def test_a_gpu_s_generator_is_left_out_where_there_is_none(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(torch.cuda, "set_rng_state", unexpected)
-    state = RandomState.take()
-    assert state.cuda is None
-    dataclasses.replace(state, cuda=torch.tensor([7], dtype=torch.uint8)).put()
+    state = random_state()
+    assert state["cuda"] is None
+    put_random_state({**state, "cuda": torch.tensor([7], dtype=torch.uint8)})
 
 
 def test_streams_do_not_move_each_other():
-    stream = RandomStream(RandomState.take())
+    stream = RandomStream(random_state())
     first, second = draw(), draw()
-    stream.state.put()
+    put_random_state(stream.state)
     found = []
     for _ in range(2):
         with stream.drawing():

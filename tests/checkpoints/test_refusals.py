@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import spacy
+from filelock import FileLock
 from interruption import Killed
 from spacy.tokens import DocBin
 
@@ -15,7 +16,7 @@ from .helpers import CHECKPOINTS, cnn_config, ending_in, train, write_corpus
 def stopped_once(tmp_path_factory):
     """The folder of a run that was stopped behind step 4, its last checkpoint."""
     folder = make_folder(tmp_path_factory.mktemp("stopped"))
-    with pytest.MonkeyPatch.context() as patch, ending_in("run.Run.update", 8):
+    with pytest.MonkeyPatch.context() as patch, ending_in("recording.Recording.update", 8):
         patch.chdir(folder)
         with pytest.raises(Killed):
             train(cnn_config())
@@ -45,17 +46,17 @@ def test_logger_may_change(stopped):
 
 def test_other_training_data(stopped, small_config):
     write_corpus(stopped / "train.spacy", 10, offset=2)
-    with pytest.raises(ValueError, match=r"training data .* the batches of steps 0 to 0 are other"):
+    with pytest.raises(ValueError, match=r"training data .* batches up to step 0 are other"):
         train(small_config)
 
 
 def test_fewer_training_data(stopped, small_config):
     config = cnn_config(**{"training.max_epochs": 2, "training.max_steps": 0})
     shutil.rmtree(stopped / CHECKPOINTS)
-    with ending_in("run.Run.update", 6), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 6), pytest.raises(Killed):
         train(config)
     write_corpus(stopped / "train.spacy", 4)
-    with pytest.raises(ValueError, match="training data aren't those"):
+    with pytest.raises(ValueError, match=r"training data aren't those|fewer training data"):
         train(config)
 
 
@@ -74,32 +75,69 @@ def test_other_development_data(stopped, small_config):
         train(small_config)
 
 
-@pytest.mark.parametrize("name", ["state.json", "arrays.safetensors", "manifest.json"])
-@pytest.mark.parametrize("damage", ["cut short", "changed", "removed"])
-def test_damage(name, damage, stopped, small_config):
-    path = stopped / CHECKPOINTS / "step-4" / name
+@pytest.mark.parametrize("damage", ["cut short", "changed"])
+def test_damage(damage, stopped, small_config):
+    (path,) = (stopped / CHECKPOINTS).glob("step-*")
     data = bytearray(path.read_bytes())
-    if damage == "removed":
-        path.unlink()
-    elif damage == "cut short":
+    if damage == "cut short":
         path.write_bytes(data[:-9])
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"step-4 is damaged: .*begin anew"):
+    with pytest.raises(ValueError, match=r"step-4-\w+ is damaged: .*begin anew"):
         train(small_config)
 
 
-def test_damage_of_the_best_pipeline(stopped, small_config):
+@pytest.mark.parametrize("damage", ["a file is missing", "all are"])
+def test_damage_of_the_best_pipeline(damage, stopped, small_config):
     (best,) = (stopped / CHECKPOINTS).glob("best-*")
-    (best / "tokenizer").unlink()
-    with pytest.raises(ValueError, match=r"best-. is damaged: .*lack: \['tokenizer'\]"):
+    if damage == "a file is missing":
+        (best / "tokenizer").unlink()
+    else:
+        shutil.rmtree(best)
+    with pytest.raises(ValueError, match=r"best-.-\w+ is damaged: .*begin anew"):
         train(small_config)
+
+
+def test_a_checkpoint_of_an_earlier_release(stopped, small_config):
+    (stopped / CHECKPOINTS / "step-8").mkdir()
+    (stopped / CHECKPOINTS / "step-8" / "state.json").write_text('{"format": 1}')
+    with pytest.raises(ValueError, match="of an earlier release of spacy-hgn"):
+        train(small_config)
+    assert any((stopped / CHECKPOINTS).glob("step-4-*"))
+
+
+def test_another_process_that_trains(stopped, small_config):
+    """It is refused before spaCy clears what the first process has written."""
+    (stopped / "out" / "model-best" / "notes").write_text("mine")
+    lock = FileLock(stopped / CHECKPOINTS / "lock")
+    with lock, pytest.raises(ValueError, match="another process is training with"):
+        train(small_config)
+    assert (stopped / "out" / "model-best" / "notes").exists()
+
+
+def test_fewer_steps_than_were_trained(stopped):
+    with pytest.raises(ValueError, match=r"ends with step 2, before .*fewer .*max_steps"):
+        train(
+            cnn_config(
+                **{
+                    "training.max_steps": 2,
+                    "training.optimizer.learn_rate.total_steps": 12,
+                    "training.optimizer.hero_learn_rate.total_steps": 12,
+                }
+            )
+        )
+
+
+def test_more_steps_of_another_schedule(stopped):
+    """It says what to do instead."""
+    with pytest.raises(ValueError, match=r"total_steps: 12 then, 20 now.* from its weights"):
+        train(cnn_config(**{"training.max_steps": 20}))
 
 
 def test_another_format(stopped, small_config, monkeypatch):
-    monkeypatch.setattr("spacy_hgn.training.checkpoints.checkpoint.FORMAT", 2)
-    with pytest.raises(ValueError, match=r"has format 1, but this release .* reads format 2"):
+    monkeypatch.setattr("spacy_hgn.training.checkpoints.checkpoint.FORMAT", "3")
+    with pytest.raises(ValueError, match=r"has format 2, but this release .* reads format 3"):
         train(small_config)
 
 
@@ -121,7 +159,7 @@ def test_other_releases_are_warned_of(stopped, small_config, monkeypatch, caplog
 
 
 def test_output_for_a_run_that_had_none(folder, small_config):
-    with ending_in("run.Run.update", 8), pytest.raises(Killed):
+    with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
         train(small_config, output=None)
     with pytest.raises(ValueError, match="is of a run without an output folder"):
         train(small_config)

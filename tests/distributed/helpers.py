@@ -16,7 +16,7 @@ from checkpoints.helpers import hero_config
 from thinc.api import Config
 
 from spacy_hgn.backend.ranks import Ranks, join
-from spacy_hgn.training.distributed.run import Run
+from spacy_hgn.training.distributed.rank_hooks import RankHooks
 
 PRELOADED = [
     "spacy",
@@ -91,15 +91,15 @@ def train(configs: list[Config], folder: Path) -> list[Outcome]:
 
 def _train(config: str) -> list[int]:
     checksums: list[int] = []
-    after_step = Run.after_step
+    after_step = RankHooks.after_step
 
-    def counting(run: Run, info: Any) -> None:
-        arrays = [tensor.detach().numpy().tobytes() for tensor in run.models.arrays().values()]
+    def counting(hooks: RankHooks, info: Any) -> None:
+        arrays = [tensor.detach().numpy().tobytes() for tensor in hooks.models.arrays().values()]
         checksums.append(zlib.crc32(b"".join(arrays)))
-        after_step(run, info)
+        after_step(hooks, info)
 
-    Run.after_step = counting  # type: ignore[method-assign]
-    spacy.cli.train.train(config, "out")
+    RankHooks.after_step = counting  # type: ignore[method-assign]
+    spacy.cli.train.train(config, "out" if os.environ["RANK"] == "0" else None)
     return checksums
 
 

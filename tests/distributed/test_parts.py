@@ -1,4 +1,4 @@
-"""Shares, batches, gradients, random numbers and scores, each by itself."""
+"""Shares, batches, gradients, random numbers and folders, each by itself."""
 
 import multiprocessing
 import os
@@ -18,14 +18,13 @@ from thinc.api import Linear, PyTorchGradScaler, noop
 from spacy_hgn.architectures import build_hero_gang_tok2vec
 from spacy_hgn.backend.optimizer import AdamW
 from spacy_hgn.backend.ranks import Ranks
-from spacy_hgn.training.checkpoints.models import TrainedModels
 from spacy_hgn.training.distributed.equal_batches import make_equal_batches
 from spacy_hgn.training.distributed.gradients import GradientSum
-from spacy_hgn.training.distributed.output import write_whole
-from spacy_hgn.training.distributed.run import _random_numbers
-from spacy_hgn.training.distributed.sameness import require_same_weights, take_first_weights
-from spacy_hgn.training.distributed.scores import Score, for_the_loop, plain
+from spacy_hgn.training.distributed.rank_hooks import _random_numbers
+from spacy_hgn.training.distributed.same_weights import require_same_weights, take_first_weights
 from spacy_hgn.training.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
+from spacy_hgn.training.distributed.whole_folder import replace_folder
+from spacy_hgn.training.loop.trained_models import TrainedModels
 
 from .helpers import in_group
 
@@ -193,27 +192,9 @@ def test_ranks_compute_with_other_random_numbers_but_read_alike(tmp_path):
     assert first[2:] == second[2:]
 
 
-def test_scores_are_ordered_as_numbers_are_but_never_the_best():
-    results = [(Score(0.5), 0), (Score(0.75), 4), (Score(0.75), 8)]
-    assert [score == max(results)[0] for score, _ in results] == [False, False, False]
-    assert float(max(results)[0]) == 0.75
-    assert max((score, -step) for score, step in results)[1] == -4  # the earliest of the best
-    assert sum(score * 0.5 for score, _ in results) > Score(0.9)
-
-
-def test_scores_that_count_are_marked():
-    scores = {"ents_f": 0.5, "ents_per_type": {"PER": {"f": 0.5}}, "speed": 10.0}
-    marked = for_the_loop(scores, {"ents_f": 1.0, "ents_per_type": None, "tag_acc": 0.0})
-    assert [name for name, score in marked.items() if isinstance(score, Score)] == ["ents_f"]
-    assert type(plain(marked)["ents_f"]) is float
-    assert plain(marked) == scores
-    with pytest.raises(ValueError, match="expected a weight for a score"):
-        for_the_loop(scores, {"tag_acc": 1.0})
-
-
 def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path):
     folder = tmp_path / "model-last"
-    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
+    replace_folder(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
 
     def fail(path):
         path.mkdir()
@@ -221,9 +202,9 @@ def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path):
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_whole(folder, fail)
+        replace_folder(folder, fail)
     assert (folder / "a").read_text() == "old"
-    write_whole(folder, lambda path: (path.mkdir(), (path / "b").write_text("new")))
+    replace_folder(folder, lambda path: (path.mkdir(), (path / "b").write_text("new")))
     assert [path.name for path in tmp_path.rglob("*")] == ["model-last", "b"]
 
 
@@ -233,13 +214,13 @@ def write_and_die(folder: Path) -> None:
         (path / "a").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 
-    write_whole(folder, write)
+    replace_folder(folder, write)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_process_that_is_killed_while_it_writes_leaves_the_old_folder(tmp_path):
     folder = tmp_path / "model-last"
-    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
+    replace_folder(folder, lambda path: (path.mkdir(), (path / "a").write_text("old")))
     process = multiprocessing.get_context("forkserver").Process(
         target=write_and_die, args=(folder,)
     )
@@ -247,5 +228,5 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_old_folder(tmp_path
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert (folder / "a").read_text() == "old"
-    write_whole(folder, lambda path: (path.mkdir(), (path / "a").write_text("new")))
+    replace_folder(folder, lambda path: (path.mkdir(), (path / "a").write_text("new")))
     assert [path.name for path in tmp_path.rglob("*")] == ["model-last", "a"]

@@ -10,7 +10,10 @@ from checkpoints.helpers import hero_config, table
 
 from .helpers import SECONDS, ranks_config
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+]
 
 DIES = """
 import os, signal

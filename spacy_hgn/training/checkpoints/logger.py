@@ -1,20 +1,16 @@
 """The registered logger: checkpoints through ``[training.logger]``."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from spacy.language import Language
 from wasabi import Printer
 
-from ..logger import make_console_logger
-from .checkpoint import Store
+from ..logger import Logger, make_console_logger
+from ..loop.hooks import hooked
+from .folder import CheckpointFolder
+from .recording import Recording
 from .replay import Replay
-from .run import Info, Run
-
-LogStep = Callable[[Info | None], None]
-Logger = Callable[[Language, IO, IO], tuple[LogStep, Callable[[], None]]]
 
 
 def make_checkpoint_logger(
@@ -28,34 +24,26 @@ def make_checkpoint_logger(
     path: a folder that is this run's alone. frequency: steps between checkpoints; None is one
     after each evaluation. logger: tells of the run; None is ``spacy-hgn.ConsoleLogger.v1``, with
     its progress_bar.
-    Raises ValueError for a frequency below 1. What it returns raises ValueError where the last
-    checkpoint is damaged, or is of a run with another config or other data.
+    Raises ValueError for a frequency below 1, and where another process trains with the folder:
+    before spaCy clears the output of that training. What it returns raises ValueError where the
+    last checkpoint is damaged, or is of a run with another config or other data.
     """
     if frequency is not None and frequency < 1:
         raise ValueError(f"frequency: expected steps, at least 1, or null; got {frequency}.")
-    told = make_console_logger(progress_bar) if logger is None else logger
+    folder = CheckpointFolder(Path(path))
+    folder.require_free()
 
-    def setup(
-        nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
-    ) -> tuple[LogStep, Callable[[], None]]:
-        store = Store(Path(path))
-        last = store.last()
-        run = Run(nlp, store, frequency)
-        course = run if last is None else Replay(run, last)
-        if last is not None:
-            going_on = f"Going on after step {last.step}, from {store.path_of(last)}"
+    def make_hooks(nlp: Language, stdout: IO) -> Recording:
+        folder.lock()
+        try:
+            last = folder.last()
+            if last is None:
+                return Recording(nlp, folder, frequency)
+            going_on = f"Going on after step {last[1].step}, from {last[0]}"
             stdout.write(Printer(no_print=True).info(going_on) + "\n")
-        tell, stop_telling = told(nlp, stdout, stderr)
-        course.begin()
+            return Replay(nlp, folder, frequency, *last)
+        except BaseException:
+            folder.release()
+            raise
 
-        def log_step(info: Info | None) -> None:
-            tell(info)
-            course.after_step(info)
-
-        def finalize() -> None:
-            stop_telling()
-            course.end()
-
-        return log_step, finalize
-
-    return setup
+    return hooked(make_console_logger(progress_bar) if logger is None else logger, make_hooks)

@@ -8,7 +8,7 @@ from thinc.backends import get_array_ops
 from torch import Tensor
 
 from ...backend.optimizer import AdamW
-from .models import TrainedModels, parameters_of
+from ..loop.trained_models import TrainedModels, parameters_of
 
 OF_THINC = ("mom1", "mom2", "averages")
 
@@ -18,29 +18,25 @@ def optimizer_arrays(optimizer: Optimizer, models: TrainedModels) -> dict[str, T
     found = {}
     for key, name in models.keys().items():
         for kind in OF_THINC:
-            remembered = getattr(optimizer, kind) or {}
-            if key in remembered:
-                array = get_array_ops(remembered[key]).to_numpy(remembered[key])
-                found[f"{kind}:{name}"] = torch.tensor(array)
+            if (array := (getattr(optimizer, kind) or {}).get(key)) is not None:
+                found[f"{kind}:{name}"] = torch.tensor(get_array_ops(array).to_numpy(array))
     if isinstance(optimizer, AdamW):
-        for place, shim in models.shims.items():
-            for name, weight in parameters_of(shim):
-                for kind, tensor in optimizer.moments_of(weight).items():
-                    found[f"torch.{kind}:{place}.{name}"] = tensor
+        for place, _, name, weight in models.parameters():
+            for kind, tensor in optimizer.moments_of(weight).items():
+                found[f"torch.{kind}:{place}.{name}"] = tensor
     return found
 
 
 def optimizer_counts(optimizer: Optimizer, models: TrainedModels) -> dict[str, Any]:
     """What it remembers besides, as JSON. Not where its schedules are: a replay brings them
     there."""
-    updates = {
-        name: optimizer.nr_update[key]
-        for key, name in models.keys().items()
-        if key in optimizer.nr_update
-    }
+    keys = models.keys().items()
     known = optimizer.shims if isinstance(optimizer, AdamW) else ()
-    places = [place for place, shim in models.shims.items() if shim in known]
-    return {"updates": updates, "radam": optimizer._radam_buffer, "shims": places}
+    return {
+        "updates": {n: optimizer.nr_update[key] for key, n in keys if key in optimizer.nr_update},
+        "radam": optimizer._radam_buffer,
+        "shims": [place for place, shim in models.shims.items() if shim in known],
+    }
 
 
 def load_optimizer(
@@ -49,26 +45,22 @@ def load_optimizer(
     """Have a new optimizer remember what ``optimizer_arrays`` and ``optimizer_counts`` told."""
     for key, name in models.keys().items():
         for kind in OF_THINC:
-            if f"{kind}:{name}" in arrays:
-                array = arrays[f"{kind}:{name}"].numpy()
-                getattr(optimizer, kind)[key] = get_current_ops().xp.array(array)
+            if (array := arrays.get(f"{kind}:{name}")) is not None:
+                getattr(optimizer, kind)[key] = get_current_ops().xp.array(array.numpy())
         if name in counts["updates"]:
             optimizer.nr_update[key] = counts["updates"][name]
     optimizer._radam_buffer = counts["radam"]
     if isinstance(optimizer, AdamW):
-        moments = _moments(arrays)
         for place in counts["shims"]:
             shim = models.shims[place]
             optimizer.shims.add(shim)
-            of_module = {n: moments.get(f"{place}.{n}", {}) for n, _ in parameters_of(shim)}
-            optimizer.take_in(shim.part, shim._model, of_module)
+            names = [name for name, _ in parameters_of(shim)]
+            moments = {name: _moments(arrays, f"{place}.{name}") for name in names}
+            optimizer.take_in(shim.part, shim._model, moments)
 
 
-def _moments(arrays: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """What torch's AdamW remembers, by the name of the weights, then by kind."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for label, tensor in arrays.items():
-        kind, _, name = label.partition(":")
-        if kind.startswith("torch."):
-            found.setdefault(name, {})[kind.removeprefix("torch.")] = tensor
-    return found
+def _moments(arrays: dict[str, Tensor], weight: str) -> dict[str, Tensor]:
+    """What torch's AdamW remembers of a weight, by kind."""
+    kinds = ("step", "exp_avg", "exp_avg_sq")
+    found = {kind: arrays.get(f"torch.{kind}:{weight}") for kind in kinds}
+    return {kind: array for kind, array in found.items() if array is not None}

@@ -1,44 +1,15 @@
 """One sum over all ranks of all gradients of a step."""
 
+import math
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
-from thinc.api import Model, torch2xp, xp2torch
+from thinc.api import torch2xp, xp2torch
 from thinc.types import FloatsXd
-from torch import Tensor, nn
 
 from ...backend.torch_shim import hold_gradients, tokens_of
-from ..checkpoints.models import TrainedModels, parameters_of
-
-
-class TorchGradient:
-    """The gradient of one of a torch module's weights."""
-
-    def __init__(self, weight: nn.Parameter) -> None:
-        self.weight = weight
-        self.shape = weight.shape
-
-    def get(self) -> Tensor | None:
-        return self.weight.grad
-
-    def set(self, gradient: Tensor) -> None:
-        self.weight.grad = gradient.to(self.weight.dtype)
-
-
-class ThincGradient:
-    """The gradient of one of a Thinc layer's arrays."""
-
-    def __init__(self, layer: Model, name: str) -> None:
-        self.layer = layer
-        self.name = name
-        self.shape = torch.Size(layer.get_param(name).shape)
-
-    def get(self) -> Tensor | None:
-        return xp2torch(self.layer.get_grad(self.name)) if self.layer.has_grad(self.name) else None
-
-    def set(self, gradient: Tensor) -> None:
-        self.layer.set_grad(self.name, cast(FloatsXd, torch2xp(gradient.clone())))
+from ..loop.trained_models import TrainedModels
 
 
 class GradientSum:
@@ -55,23 +26,19 @@ class GradientSum:
 
     def __init__(self, models: TrainedModels, device: torch.device) -> None:
         self.shims: list[Any] = list(models.shims.values())
-        self.gradients: list[TorchGradient | ThincGradient] = [
-            ThincGradient(layer, name)
-            for layer in models.layers.values()
-            for name in layer.param_names
-            if layer.has_param(name)
+        self.params = [(layer, name) for _, layer, name in models.params()]
+        self.parameters = [
+            (shim, weight) for _, shim, _, weight in models.parameters() if weight.requires_grad
         ]
-        self._of_shim: list[slice] = []
-        for shim in self.shims:
-            start = len(self.gradients)
-            trained = [weight for _, weight in parameters_of(shim) if weight.requires_grad]
-            self.gradients += [TorchGradient(weight) for weight in trained]
-            self._of_shim.append(slice(start, len(self.gradients)))
-        sizes = [gradient.shape.numel() for gradient in self.gradients]
-        flags = len(self.gradients) + 3 * len(self.shims)
+        shapes: list[tuple[int, ...]] = [
+            *(layer.get_param(name).shape for layer, name in self.params),
+            *(weight.shape for _, weight in self.parameters),
+        ]
+        sizes = [math.prod(shape) for shape in shapes]
+        flags = len(shapes) + 3 * len(self.shims)
         self.buffer = torch.zeros(sum(sizes) + flags, device=device)
         *parts, self._flags = self.buffer.split([*sizes, flags])
-        self._parts = [part.view(each.shape) for part, each in zip(parts, self.gradients)]
+        self._parts = [part.view(shape) for part, shape in zip(parts, shapes)]
 
     def __call__(self) -> None:
         """Put the sums into the place of this rank's gradients."""
@@ -81,7 +48,11 @@ class GradientSum:
 
     def fill(self) -> None:
         """Copy this rank's gradients into the buffer."""
-        found = [gradient.get() for gradient in self.gradients]
+        of_thinc = [
+            xp2torch(layer.get_grad(name)) if layer.has_grad(name) else None
+            for layer, name in self.params
+        ]
+        found = [*of_thinc, *(weight.grad for _, weight in self.parameters)]
         present = [float(each is not None) for each in found]
         overflowed = [float(shim._grad_scaler.found_inf) for shim in self.shims]
         tokens = [tokens_of(shim) for shim in self.shims]
@@ -96,14 +67,19 @@ class GradientSum:
     def empty(self) -> None:
         """Hand out what is in the buffer: modules' gradients are views of it from now on."""
         n = len(self.shims)
-        flags = self._flags.split([len(self.gradients), n, n, n])
+        flags = self._flags.split([len(self._parts), n, n, n])
         present, overflowed, counts, tokens = (each.tolist() for each in flags)
-        for gradient, part, ranks in zip(self.gradients, self._parts, present):
-            if ranks:
-                gradient.set(part)
-        for shim, own, ranks in zip(self.shims, self._of_shim, overflowed):
-            shim._grad_scaler._found_inf = bool(ranks)
-            hold_gradients(shim, any(present[own]))
-        for shim, ranks, total in zip(self.shims, counts, tokens):
-            if ranks:
+        summed = [part if ranks else None for part, ranks in zip(self._parts, present)]
+        for (layer, name), part in zip(self.params, summed):
+            if part is not None:
+                layer.set_grad(name, cast(FloatsXd, torch2xp(part.clone())))
+        learnt = set()
+        for (shim, weight), part in zip(self.parameters, summed[len(self.params) :]):
+            if part is not None:
+                weight.grad = part.to(weight.dtype)
+                learnt.add(shim)
+        for shim, inf, counted, total in zip(self.shims, overflowed, counts, tokens):
+            shim._grad_scaler._found_inf = bool(inf)
+            hold_gradients(shim, shim in learnt)
+            if counted:
                 shim.step_size.set(int(total))

@@ -1,26 +1,24 @@
 """The registered logger: training over several processes through ``[training.logger]``."""
 
-import sys
 from collections.abc import Callable
-from itertools import count
 from typing import IO, Any
 
-import torch.distributed as dist
 from spacy.language import Language
+from spacy.util import dot_to_object
+from thinc.api import Config
 
 from ...backend.ranks import join, world_size
-from ..logger import make_console_logger
-from .run import Info, Run
-from .scores import plain
-
-LogStep = Callable[[Info | None], None]
-Logger = Callable[[Language, IO, IO], tuple[LogStep, Callable[[], None]]]
+from ..logger import Logger, LogStep, make_console_logger
+from ..loop.hooks import hooked
+from .rank_hooks import RankHooks
 
 CHECKPOINTS = "spacy-hgn.Checkpoints.v1"
 READER = "spacy-hgn.ShardedCorpus.v1"
-BATCHERS = ("spacy.batch_by_sequence.v1", "spacy-hgn.EqualBatches.v1")
-
-_made = count(1)
+BATCHERS = (
+    "spacy.batch_by_sequence.v1",
+    "spacy-hgn.EqualBatches.v1",
+    "spacy-hgn.batch_by_sequence.v1",
+)
 
 
 def make_distributed_logger(
@@ -42,36 +40,15 @@ def make_distributed_logger(
     if world_size() == 1:
         return told
     ranks = join(backend, timeout)
-    # spaCy makes a logger once to initialize and once to train. There it goes on to clear the
-    # output folder: the first rank by itself, then the others, who find nothing to remove.
-    takes_turns = next(_made) % 2 == 0
-    if takes_turns and not ranks.is_first:
-        dist.barrier()
 
-    def setup(
-        nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
-    ) -> tuple[LogStep, Callable[[], None]]:
-        if takes_turns and ranks.is_first:
-            dist.barrier()
+    def make_hooks(nlp: Language, stdout: IO) -> RankHooks:
         check_config(nlp.config.interpolate())
-        run = Run(nlp, ranks)
-        tell, stop_telling = told(nlp, stdout, stderr) if ranks.is_first else _nobody()
-        run.begin()
+        return RankHooks(nlp, ranks)
 
-        def log_step(info: Info | None) -> None:
-            run.after_step(info)
-            tell(plain(info))
-
-        def finalize() -> None:
-            stop_telling()
-            run.end(failed=sys.exc_info()[0] is not None)
-
-        return log_step, finalize
-
-    return setup
+    return hooked(told if ranks.is_first else _tell_nobody, make_hooks)
 
 
-def check_config(config: dict[str, Any]) -> None:
+def check_config(config: Config) -> None:
     """Raise ValueError where a config that does for one process won't do for several."""
     training = config["training"]
     if CHECKPOINTS in _loggers(training["logger"]):
@@ -79,7 +56,7 @@ def check_config(config: dict[str, Any]) -> None:
             f"training.logger: {CHECKPOINTS} works in a single process alone, but torchrun "
             f"started {world_size()}. Use another logger, or train without torchrun."
         )
-    reader = _at(config, training["train_corpus"]).get("@readers")
+    reader = dot_to_object(config, training["train_corpus"]).get("@readers")
     if reader != READER:
         raise ValueError(
             f"{training['train_corpus']}: expected the reader {READER} around it, got {reader}. "
@@ -100,12 +77,5 @@ def _loggers(section: dict[str, Any]) -> list[str]:
     return own + [name for names in inner for name in names]
 
 
-def _at(config: dict[str, Any], dotted: str) -> dict[str, Any]:
-    """The section of that name, empty if there is none."""
-    for name in dotted.split("."):
-        config = config.get(name, {})
-    return config
-
-
-def _nobody() -> tuple[LogStep, Callable[[], None]]:
+def _tell_nobody(*_: Any) -> tuple[LogStep, Callable[[], None]]:
     return (lambda info: None), (lambda: None)

@@ -7,24 +7,9 @@ import torch
 import torch.distributed as dist
 
 from ...backend.ranks import Ranks
-from ..checkpoints.models import TrainedModels, parameters_of
+from ..loop.trained_models import TrainedModels
 
 SHOWN = 5
-
-
-def require_own_gpu(models: TrainedModels, ranks: Ranks) -> None:
-    """Raise ValueError where weights are on another GPU than the rank's.
-
-    spaCy's command takes the rank's before anything is loaded; a script of one's own may not.
-    """
-    for place, shim in models.shims.items():
-        for name, weight in parameters_of(shim):
-            if weight.is_cuda and weight.device != ranks.device:
-                raise ValueError(
-                    f"{place}.{name}: expected on {ranks.device}, the GPU of rank {ranks.rank}, "
-                    f"but it was loaded to {weight.device}. Give each rank sight of its own "
-                    "GPU alone: torchrun --virtual-local-rank."
-                )
 
 
 def require_same_models(models: TrainedModels, ranks: Ranks) -> None:

@@ -9,7 +9,7 @@ from thinc.api import Model, PyTorchShim
 from torch import Tensor, nn
 
 Key = tuple[int, str]
-"""What Thinc's optimizers know an array by; its number is another in every process."""
+"""Its number is another one in every process."""
 
 NOT_SETTINGS = ("vocab", "model")
 
@@ -27,7 +27,7 @@ class TrainedModels:
         """
         self.components: list[Any] = [proc for _, proc in nlp.pipeline if is_trained(proc)]
         if not self.components:
-            raise ValueError("There is nothing to checkpoint: no component is trained.")
+            raise ValueError("There is nothing to train: no component is trained.")
         self.layers: dict[str, Model] = {}
         self.shims: dict[str, Any] = {}
         for component in self.components:
@@ -36,76 +36,72 @@ class TrainedModels:
                 for j, shim in enumerate(layer.shims):
                     if not isinstance(shim, PyTorchShim):
                         raise ValueError(
-                            f"Checkpoints hold Thinc's and torch's models alone, but "
-                            f"{component.name} has a {type(shim).__name__}."
+                            "Checkpoints and several processes take Thinc's and torch's models "
+                            f"alone, but {component.name} has a {type(shim).__name__}."
                         )
                     self.shims[f"{component.name}.{i}.{j}"] = shim
 
     def arrays(self) -> dict[str, Tensor]:
         """All weights, with what torch's modules and gradient scalers hold besides."""
-        found = {
+        of_thinc = {
             f"{place}.{name}": torch.tensor(layer.ops.to_numpy(layer.get_param(name)))
-            for place, layer in self.layers.items()
-            for name in layer.param_names
-            if layer.has_param(name)
+            for place, layer, name in self.params()
         }
-        return {**found, **dict(self._of_torch())}
+        return {**of_thinc, **dict(self._of_torch())}
 
     def load(self, arrays: dict[str, Tensor]) -> None:
         """Take back what ``arrays`` returned. Raises ValueError for those of other models."""
-        own = self.arrays()
-        strange = {
-            name for name in own.keys() | arrays.keys() if _shape(own, name) != _shape(arrays, name)
-        }
-        if strange:
+        own = {name: array.shape for name, array in self.arrays().items()}
+        given = {name: array.shape for name, array in arrays.items()}
+        if strange := {name for name, _ in own.items() ^ given.items()}:
             raise ValueError(
                 "The checkpoint's weights belong to other models: these lack, are too many, or "
                 f"have another shape: {', '.join(sorted(strange))}."
             )
-        for place, layer in self.layers.items():
-            for name in layer.param_names:
-                if layer.has_param(name):
-                    layer.set_param(name, layer.ops.xp.array(arrays[f"{place}.{name}"].numpy()))
+        for place, layer, name in self.params():
+            layer.set_param(name, layer.ops.xp.array(arrays[f"{place}.{name}"].numpy()))
         for name, tensor in self._of_torch():
             tensor.copy_(arrays[name])
 
+    def params(self) -> Iterator[tuple[str, Model, str]]:
+        """Each array of Thinc's own layers: the layer's place, the layer, the array's name."""
+        for place, layer in self.layers.items():
+            for name in layer.param_names:
+                if layer.has_param(name):
+                    yield place, layer, name
+
+    def parameters(self) -> Iterator[tuple[str, Any, str, nn.Parameter]]:
+        """Each weight of torch's modules: the shim's place, the shim, the weight's name, and it."""
+        for place, shim in self.shims.items():
+            for name, weight in parameters_of(shim):
+                yield place, shim, name, weight
+
     def keys(self) -> dict[Key, str]:
         """The names of all weights, by what Thinc's optimizers know them by."""
-        found = {
-            (layer.id, name): f"{place}.{name}"
-            for place, layer in self.layers.items()
-            for name in layer.param_names
+        of_thinc = {(layer.id, name): f"{place}.{name}" for place, layer, name in self.params()}
+        return of_thinc | {
+            (shim.id, name): f"{place}.{name}" for place, shim, name, _ in self.parameters()
         }
-        for place, shim in self.shims.items():
-            for name, _ in parameters_of(shim):
-                found[shim.id, name] = f"{place}.{name}"
-        return found
 
-    def holding_gradients(self) -> list[str]:
+    def gradients(self) -> list[str]:
         """The names of weights that have a gradient.
 
         After an update they are zero; but Thinc's optimizers go on moving such weights, and
         leave those alone that have none.
         """
-        ours = [f"{p}.{name}" for p, layer in self.layers.items() for name in layer.grad_names]
-        return ours + [
-            f"{place}.{name}"
-            for place, shim in self.shims.items()
-            for name, weight in parameters_of(shim)
-            if weight.grad is not None
-        ]
+        params, parameters = self.params(), self.parameters()
+        of_thinc = [f"{place}.{name}" for place, layer, name in params if layer.has_grad(name)]
+        of_torch = [f"{place}.{name}" for place, _, name, p in parameters if p.grad is not None]
+        return of_thinc + of_torch
 
-    def lay_gradients(self, names: list[str]) -> None:
+    def zero_gradients(self, names: list[str]) -> None:
         """Give these weights gradients of zero."""
-        chosen = set(names)
-        for place, layer in self.layers.items():
-            for name in layer.param_names:
-                if f"{place}.{name}" in chosen:
-                    layer.set_grad(name, layer.ops.xp.zeros_like(layer.get_param(name)))
-        for place, shim in self.shims.items():
-            for name, weight in parameters_of(shim):
-                if f"{place}.{name}" in chosen:
-                    weight.grad = torch.zeros_like(weight)
+        for place, layer, name in self.params():
+            if f"{place}.{name}" in names:
+                layer.set_grad(name, layer.ops.xp.zeros_like(layer.get_param(name)))
+        for place, _, name, weight in self.parameters():
+            if f"{place}.{name}" in names:
+                weight.grad = torch.zeros_like(weight)
 
     def settings(self) -> dict[str, Tensor]:
         """What components hold besides weights and vocabulary, as bytes.
@@ -133,10 +129,6 @@ class TrainedModels:
             yield f"{place}:growth", shim._grad_scaler._growth_tracker
 
 
-def _settings_of(component: Any) -> bytes:
-    return component.to_bytes(exclude=NOT_SETTINGS)
-
-
 def is_trained(component: Any) -> bool:
     """Whether spaCy's loop has an optimizer update the component, unless it's frozen."""
     return getattr(component, "is_trainable", False) and isinstance(component.model, Model)
@@ -147,5 +139,5 @@ def parameters_of(shim: Any) -> list[tuple[str, nn.Parameter]]:
     return [] if shim._model is None else list(shim._model.named_parameters())
 
 
-def _shape(arrays: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
-    return tuple(arrays[name].shape) if name in arrays else None
+def _settings_of(component: Any) -> bytes:
+    return component.to_bytes(exclude=NOT_SETTINGS)

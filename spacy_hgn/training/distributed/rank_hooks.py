@@ -1,0 +1,100 @@
+"""What a rank does in spaCy's loop besides training: whatever keeps it in step with the others."""
+
+import random
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Optimizer, fix_random_seed
+
+from ...backend.optimizer import AdamW
+from ...backend.ranks import Ranks, leave
+from ...hero.listeners import is_mean
+from ..loop.hooks import LoopHooks, Scores
+from ..loop.random_numbers import RandomStream, put_random_state, random_state
+from .gradients import GradientSum
+from .same_weights import (
+    require_same_models,
+    require_same_weights,
+    take_first_weights,
+)
+from .sharded_corpus import require_same_size, shard_for
+from .whole_folder import replace_folder
+
+
+class RankHooks(LoopHooks):
+    """Sums gradients over ranks before weights move; the first rank evaluates and writes."""
+
+    def __init__(self, nlp: Language, ranks: Ranks) -> None:
+        """nlp: frozen components are disabled. Raises ValueError for ranks that differ."""
+        super().__init__(nlp, _random_numbers(ranks))
+        self.ranks = ranks
+        self.has_begun = False
+        require_same_models(self.models, ranks)
+        take_first_weights(self.models, ranks)
+        self.sum_gradients = GradientSum(self.models, ranks.device)
+
+    def attach(self) -> None:
+        shard_for(self.nlp, self.ranks)
+        super().attach()
+
+    def before_finish_update(self, optimizer: Optimizer) -> None:
+        """Raises ValueError for averages of weights, and for ranks that read different data."""
+        if optimizer.averages is not None:
+            raise ValueError(
+                "training.optimizer.use_averages: expected false under torchrun, got true. Thinc's "
+                "averages leave the weights of torch's modules out."
+            )
+        if isinstance(optimizer, AdamW):
+            optimizer.over_ranks = True
+        if not self.has_begun:
+            require_same_size(self.nlp, self.ranks)
+            self.has_begun = True
+        self.sum_gradients()
+
+    def evaluate(self, examples: Iterable[Example]) -> Scores:
+        """The first rank's scores; the losses so far become all ranks' together."""
+        require_same_weights(self.models, self.ranks)
+        of_ranks = self.ranks.of_all({name: float(loss) for name, loss in self.losses.items()})
+        means = {name for name, pipe in self.nlp.pipeline if is_mean(pipe)}
+        for name in self.losses:
+            total = sum(losses.get(name, 0.0) for losses in of_ranks)
+            self.losses[name] = total / len(of_ranks) if name in means else total
+        scores = None
+        if self.ranks.is_first:
+            shard_for(self.nlp, None)
+            scores = super().evaluate(examples)
+            shard_for(self.nlp, self.ranks)
+        return self.ranks.from_first(scores)
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Raises ValueError on other ranks than the first."""
+        if not self.ranks.is_first:
+            raise ValueError(
+                f"Rank {self.ranks.rank}: expected no output folder, got {Path(path).parent}. The "
+                "first rank writes; give it to that one alone, as python -m spacy train does."
+            )
+        replace_folder(
+            Path(path), lambda folder: type(self.nlp).to_disk(self.nlp, folder, exclude=exclude)
+        )
+
+    def detach(self) -> None:
+        """Leave the loop, which writes the pipeline once more."""
+        super().detach()
+        vars(self.nlp)["to_disk"] = self.to_disk
+        shard_for(self.nlp, None)
+        if sys.exc_info()[0] is None:
+            leave()
+
+
+def _random_numbers(ranks: Ranks) -> RandomStream:
+    """The rank's own stream. Outside of it, the ranks' generators are brought into one state."""
+    put_random_state(ranks.from_first(random_state()))
+    seed = random.getrandbits(31)
+    outside = random_state()
+    fix_random_seed(seed + ranks.rank)
+    own = random_state()
+    put_random_state(outside)
+    return RandomStream(own)

@@ -1,0 +1,17 @@
+"""A pipeline's folder that is never seen half written under its name."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Have a folder written beside the one that it replaces, then put it there."""
+    unfinished, old = (folder.with_name(folder.name + end) for end in (".unfinished", ".old"))
+    for left_over in (unfinished, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    write(unfinished)
+    if folder.exists():
+        folder.rename(old)
+    unfinished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

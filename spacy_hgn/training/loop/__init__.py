@@ -1,0 +1,1 @@
+"""What checkpoints and several processes share: a way into spaCy's training loop."""
