@@ -12,25 +12,28 @@ import spacy
 import srsly
 from spacy.tokens import Doc
 
-from spacy_hgn import __version__
 from spacy_hgn.corpora.assets import Asset, compare_checksum, list_assets
-from spacy_hgn.corpora.docs import pack_docs
+from spacy_hgn.corpora.docbin import open_outputs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.parts import find_parts, read_part
+from spacy_hgn.corpora.reading import Task
 from spacy_hgn.corpora.stats import count, describe_problems
 
-from .errors import GridError
-from .grid_file import CorpusSource
+from .grid_file import CorpusSource, GridError
 
 ASSETS = Path("assets")
 FACTS = "corpus.json"
 NOT_OF_DOCS = ("source", "paper_trains_on")
 """Settings of a corpus that its Docs don't depend on."""
 
+READING = "0.1.0"
+"""The release that last changed what Docs a corpus becomes. With another one here, corpora are
+converted anew, and the results of all runs are stale."""
+
 
 @dataclass(frozen=True)
 class CorpusParts:
-    """A converted corpus: its ``.spacy`` files, and a digest of what they were made from.
+    """A converted corpus: its ``.spacy`` parts, and a digest of what they were made from.
 
     sentences: the Docs of each part; each has several sentences if they were merged. problems:
     how its parts don't fit together, in words.
@@ -42,7 +45,7 @@ class CorpusParts:
     problems: list[str]
 
     def path(self, part: str) -> Path:
-        """The ``.spacy`` file of train, dev or test."""
+        """The ``.spacy`` file of train, dev or test; of a large one, the folder of such."""
         return self.folder / f"{part}.spacy"
 
 
@@ -94,8 +97,8 @@ def _check_published(folder: Path, assets: Sequence[Asset]) -> None:
 
 def _digest(source: CorpusSource, parts: dict[str, Path]) -> str:
     """Of all that the Docs depend on."""
-    settings = {key: value for key, value in source.settings.items() if key not in NOT_OF_DOCS}
-    found = hashlib.sha256(json.dumps([__version__, settings], sort_keys=True).encode("utf8"))
+    settings = {key: value for key, value in source.for_digest.items() if key not in NOT_OF_DOCS}
+    found = hashlib.sha256(json.dumps([READING, settings], sort_keys=True).encode("utf8"))
     for part, path in parts.items():
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
@@ -105,35 +108,37 @@ def _digest(source: CorpusSource, parts: dict[str, Path]) -> str:
 
 
 def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None:
-    nlp = spacy.blank(source.lang)
-    names = ("format", "delimiter", "column", "scheme", "merge")
-    settings = {name: getattr(source, name) for name in names}
-    docs = {part: read_part(path, nlp, **settings).docs for part, path in parts.items()}
-    for part, path in parts.items():
-        if not docs[part]:
-            raise CorpusError(path, f"expected sentences in the {part} part, got none")
-    docs["train"] = _take_evenly(docs["train"], source.train_share)
+    docs = {part: _read(source, part, path) for part, path in parts.items()}
     counts = {part: count(of_part) for part, of_part in docs.items()}
     if not counts["train"].entities:
         where = f" in its train_share of {source.train_share}" if source.train_share < 1 else ""
         raise CorpusError(parts["train"], f"expected entities to learn from, got none{where}")
+    facts = {
+        "sentences": {part: len(of_part) for part, of_part in docs.items()},
+        "problems": describe_problems(counts),
+    }
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Under another name first: what is half written is never taken for the corpus.
     with TemporaryDirectory(prefix=folder.name, dir=folder.parent) as temporary:
         written = Path(temporary) / folder.name
-        written.mkdir()
-        for part in parts:
-            pack_docs(docs[part]).to_disk(written / f"{part}.spacy")
-        facts = {
-            "sentences": {part: len(of_part) for part, of_part in docs.items()},
-            "problems": describe_problems(counts),
-        }
+        with open_outputs(written) as outputs:
+            for part, of_part in docs.items():
+                outputs.write(of_part, written / f"{part}.spacy", Task(spacy.blank(source.lang)))
+            outputs.move()
         srsly.write_json(written / FACTS, facts)
         if not folder.exists():  # else, another process was faster
             written.rename(folder)
 
 
-def _take_evenly(docs: Sequence[Doc], share: float) -> list[Doc]:
-    """A share of Docs, one or more: always the same, as far from each other as can be."""
+def _read(source: CorpusSource, part: str, path: Path) -> list[Doc]:
+    """The Docs of a part; of train, the share that there is: always the same, as far from each
+    other as can be."""
+    repairs: list | None = [] if source.lenient else None
+    nlp = spacy.blank(source.lang)
+    settings = source.reader_settings
+    docs = read_part(path, nlp, format=source.format, repairs=repairs, **settings).docs
+    if not docs:
+        raise CorpusError(path, f"expected sentences in the {part} part, got none")
+    share = source.train_share if part == "train" else 1
     kept = max(1, round(share * len(docs)))
     return [docs[(2 * i + 1) * len(docs) // (2 * kept)] for i in range(kept)]

@@ -1,24 +1,46 @@
-"""A grid: the runs that a grid file describes, each with its settings."""
+"""A grid: the runs that a grid file describes, each with its config."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import product
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from ..training.recipes import Recipe, RecipeError, read_recipe
-from .errors import GridError
-from .grid_file import AXES, CorpusSource, GridFile, Settings, Where, read_grid_file
-from .protocols import PROTOCOLS
+from spacy.util import load_config
+from thinc.api import Config
+
+from ..training.recipes import Recipe, RecipeError, fit_to_hero, read_recipe
+from .grid_file import (
+    AXES,
+    PROTOCOLS,
+    CorpusSource,
+    GridError,
+    GridFile,
+    Overrides,
+    ReportSettings,
+    Where,
+    read_grid_file,
+)
 
 KEYS = {"training.batcher.size": "batch", "vars.recipe": "recipe", "training.max_steps": "epochs"}
 """Settings that a grid has keys of its own for."""
 
+FREE = ("paths", "system", "vars")
+"""Sections of the config whose names nothing checks."""
+
+WARMUP = 0.1
+"""Part of all steps."""
+
+IN_TOKENS = "spacy-hgn.batch_by_sequence.v1"
+IN_SENTENCES = {"@batchers": "spacy.batch_by_sequence.v1", "get_length": None}
+"""A grid says how many sentences a batch has, by which steps are counted, however long they are."""
+
 
 @dataclass(frozen=True)
-class Run:
+class GridRun:
     """One training: a point of the grid, and its settings."""
 
     corpus: str
@@ -28,13 +50,13 @@ class Run:
     protocol: str
     epochs: int
     batch: int
-    overrides: Settings
+    overrides: Overrides
     source: CorpusSource
 
     @property
     def id(self) -> str:
         """Its point in the grid, then a digest of its settings: others are another run."""
-        settings = [self.epochs, self.batch, self.overrides, self.source.settings]
+        settings = [self.epochs, self.batch, self.overrides, self.source.for_digest]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf8")).hexdigest()
         return f"{self.name}-{digest[:8]}"
 
@@ -63,12 +85,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid file describes. report: those of its settings that it has."""
+    """What a grid file describes."""
 
     path: Path
     config: Path
-    runs: list[Run]
-    report: Settings = field(default_factory=dict)
+    runs: list[GridRun]
+    report: ReportSettings
 
     @property
     def name(self) -> str:
@@ -82,15 +104,10 @@ def read_grid(path: Path) -> Grid:
     Raises GridError if it isn't there or isn't as it should be.
     """
     content = read_grid_file(path)
-    return Grid(
-        path=path,
-        config=content.config,
-        runs=list(_make_runs(path, content)),
-        report=content.report.model_dump(exclude_none=True),
-    )
+    return Grid(path, content.config, list(_make_runs(path, content)), content.report)
 
 
-def filter_runs(runs: Sequence[Run], only: Sequence[str]) -> list[Run]:
+def filter_runs(runs: Sequence[GridRun], only: Sequence[str]) -> list[GridRun]:
     """Those runs that the conditions fit.
 
     only: conditions like "corpus=wnut17,system=base". The same word with several values means
@@ -102,65 +119,116 @@ def filter_runs(runs: Sequence[Run], only: Sequence[str]) -> list[Run]:
     for condition in (part for text in only for part in text.split(",")):
         axis, sign, value = condition.partition("=")
         if axis not in AXES or not sign:
+            known = ", ".join(sorted(AXES))
             raise GridError(
-                f"Expected conditions like corpus=wnut17, of {_words(AXES)}; got {condition!r}."
+                f"Expected conditions like corpus=wnut17, of {known}; got {condition!r}."
             )
         wanted.setdefault(axis, set()).add(value)
-        if not any(str(getattr(run, axis)) == value for run in runs):
-            there = {str(getattr(run, axis)) for run in runs}
-            raise GridError(f"No run has {condition}: the grid has {_words(there)}.")
+        there = {str(getattr(run, axis)) for run in runs}
+        if value not in there:
+            raise GridError(f"No run has {condition}: the grid has {', '.join(sorted(there))}.")
     return [
         run for run in runs if all(str(getattr(run, a)) in values for a, values in wanted.items())
     ]
 
 
-def _make_runs(path: Path, content: GridFile) -> Iterator[Run]:
+def count_steps(run: GridRun, sentences: int) -> int:
+    """Updates in all epochs.
+
+    sentences: those that it trains on.
+    """
+    return run.epochs * ceil(sentences / run.batch)
+
+
+def build_config(run: GridRun, path: Path, sentences: int) -> Config:
+    """The config file with a run's settings, steps counted from its epochs.
+
+    Raises OSError if there's no file, ConfigValidationError for an override of a section that it
+    doesn't have, and GridError for one of a variable that it doesn't have.
+    """
+    steps = count_steps(run, sentences)
+    counted = {
+        "training.max_steps": steps,
+        "training.eval_frequency": steps // run.epochs,
+        "training.batcher.size": run.batch,
+        "vars.warmup_steps": round(WARMUP * steps),
+        "system.seed": run.seed,
+    }
+    _check_variables(run, path)
+    config = load_config(path, overrides={**counted, **run.overrides}, interpolate=False)
+    fit_to_hero(config)
+    if config["training"]["batcher"]["@batchers"] == IN_TOKENS:
+        config["training"]["batcher"] = {**IN_SENTENCES, "size": run.batch}
+    return config
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """What of a config decides about a training, in dotted form: [components] and [training], all
+    variables filled in."""
+    filled = config.interpolate()
+    return {
+        name: value
+        for section in ("components", "training")
+        for name, value in _flatten(filled[section], section)
+    }
+
+
+def _flatten(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{name}.{key}")
+    else:
+        yield name, value
+
+
+def _check_variables(run: GridRun, path: Path) -> None:
+    """A misspelt variable would be passed over in silence."""
+    config = load_config(path, interpolate=False)
+    there = {f"{section}.{name}" for section in FREE for name in config.get(section, {})}
+    for name in run.overrides:
+        if name.partition(".")[0] in FREE and name not in there:
+            expected = ", ".join(sorted(there))
+            raise GridError(f"{path}: expected overrides of {expected}, got one of {name}.")
+
+
+def _make_runs(path: Path, content: GridFile) -> Iterator[GridRun]:
     """All systems with one seed, then with the next: comparisons come early."""
     order = ("protocol", "corpus", "hero", "seed", "system")
     seen: set[tuple[Any, ...]] = set()
     for group in content.groups:
         axes = [getattr(group, AXES[axis]) or list(getattr(content, AXES[axis])) for axis in order]
         for values in product(*axes):
-            if values in seen:
-                continue
-            seen.add(values)
-            point = dict(zip(order, values))
-            source = content.corpora[point["corpus"]]
-            yield Run(**point, **_settings(path, content, point), source=source)
+            if values not in seen:
+                seen.add(values)
+                point = dict(zip(order, values))
+                source = content.corpora[point["corpus"]]
+                yield GridRun(**point, **_settings(path, content, point), source=source)
 
 
-def _settings(path: Path, content: GridFile, point: Settings) -> Settings:
+def _settings(path: Path, content: GridFile, point: dict[str, Any]) -> dict[str, Any]:
     """Epochs, batch and overrides of a point: the recipe's and general ones first, then more
     special ones."""
     hero = content.heroes[point["hero"]]
     exceptions = [entry for entry in content.where if entry.fits(point)]
     recipe: Recipe | None = None
-    layers = [
-        content.overrides,
-        {"vars.hero": hero.name, **hero.overrides},
-        content.systems[point["system"]],
-        *(entry.overrides for entry in exceptions),
-    ]
-    found: Settings = {"epochs": None, "batch": 32}
+    found: dict[str, Any] = {"epochs": None, "batch": 32}
     entries: list[GridFile | Where] = [content, *exceptions]
     for entry in entries:
         if entry.recipe is not None:
             recipe = read_recipe(entry.recipe)
             found |= {"epochs": recipe.epochs, "batch": recipe.batch}
         found |= {key: value for key in found if (value := getattr(entry, key)) is not None}
-    given = {name: value for layer in layers for name, value in layer.items()}
-    place = ", ".join(map(str, point.values()))
-    for name, key in KEYS.items():
-        if name in given:
-            raise GridError(f"{path}: {place}: override {name} by the grid's key {key}.")
+    given = {**content.overrides, "vars.hero": hero.name, **hero.overrides}
+    given |= content.systems[point["system"]]
+    for entry in exceptions:
+        given |= entry.overrides
+    place = f"{path}: {', '.join(map(str, point.values()))}"
+    for name in given.keys() & KEYS:
+        raise GridError(f"{place}: override {name} by the grid's key {KEYS[name]}.")
     if recipe is None:
         return {**found, "overrides": given}
     given |= {"vars.recipe": recipe.name, "training.batcher.size": found["batch"]}
     try:
         return {**found, "overrides": recipe.with_settings(given)}
     except RecipeError as error:
-        raise GridError(f"{path}: {place}: {error}") from error
-
-
-def _words(names: Any) -> str:
-    return ", ".join(sorted(map(str, names)))
+        raise GridError(f"{place}: {error}") from error

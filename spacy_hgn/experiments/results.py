@@ -1,18 +1,18 @@
-"""A grid's results put together: the seeds of each system, and systems against Base."""
+"""A grid's results put together: the seeds of each system, and systems against a baseline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from .errors import GridError
-from .grid import Grid
-from .significance import p_value
-from .store import Record, Store
-
-BASELINE = "base"
+from ..util.environment import describe_software
+from .grid import Grid, GridRun, build_config, flatten
+from .grid_file import GridError
+from .plan import TRAINING, find_changes
+from .records import Record, Records
+from .scores import p_value
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,18 @@ class Cell:
     folder: str
     records: list[Record]
 
-    def values(self, get: Callable[[dict[str, Any]], float]) -> list[float]:
-        """A number of each seed's scores."""
-        return [get(scores(record)) for record in self.records]
-
     @property
     def point(self) -> tuple[str, ...]:
         """Where it is in the grid."""
         return self.protocol, self.corpus, self.hero, self.system
 
-    @property
-    def f1(self) -> list[float]:
-        """Of each seed."""
-        return self.values(lambda found: found["f"])
+    def scores(self, name: str = "f") -> list[float]:
+        """A score of each seed."""
+        return [scores(record)[name] for record in self.records]
+
+    def file(self, suffix: str) -> str:
+        """The name of a file about all systems with this corpus and Hero."""
+        return f"{self.protocol}-{self.corpus}-{self.hero}.{suffix}"
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,21 @@ class Difference:
 
 
 class Results:
-    """What a grid's store holds for the runs that the grid has now."""
+    """What is recorded of the runs that a grid has now."""
 
-    def __init__(self, grid: Grid, store: Store) -> None:
-        """Raises GridError if there's no result, or the report's settings don't fit the grid."""
+    def __init__(self, grid: Grid, records: Records) -> None:
+        """Raises GridError if there's no result."""
         self.grid = grid
-        self.store = store
-        self.recorded = store.read()
+        self.records = records
+        self.recorded = records.read()
         self.done = [run for run in grid.runs if run.id in self.recorded]
+        self.baseline = grid.report.baseline
         if not self.done:
             raise GridError(
-                f"{store.runs}: no result of {grid.path} yet. Run it first: "
+                f"{records.runs}: no result of {grid.path} yet. Run it first: "
                 f"python -m spacy hgn experiment run {grid.path}"
             )
         self.cells = self._group()
-
-    @property
-    def baseline(self) -> str:
-        """The system that others are compared with."""
-        return str(self.grid.report.get("baseline", BASELINE))
 
     def choose(self, **point: str) -> list[Cell]:
         """Cells at a part of the grid, such as corpus="wnut17", in the grid's order."""
@@ -92,26 +87,50 @@ class Results:
         return list(dict.fromkeys(getattr(cell, axis) for cell in self.choose(**point)))
 
     @cached_property
+    def by_hero(self) -> list[list[Cell]]:
+        """The systems of each protocol, corpus and Hero."""
+        points = dict.fromkeys(cell.point[:3] for cell in self.cells)
+        return [[cell for cell in self.cells if cell.point[:3] == point] for point in points]
+
+    @cached_property
     def differences(self) -> dict[tuple[str, ...], Difference]:
         """From the baseline, by a cell's point; not of those that lack a baseline."""
         found = {cell.point: self._compare(cell) for cell in self.cells}
         return {point: difference for point, difference in found.items() if difference}
 
+    @cached_property
+    def stale(self) -> dict[str, list[str]]:
+        """Why some results don't stand, by the run's id: the config, this code or its releases are
+        others. Whether the corpus is, and the precision, shows where it is run.
+
+        Raises what ``build_config`` does.
+        """
+        found = {run.id: self._find_changes(run, self.recorded[run.id]) for run in self.done}
+        return {run_id: changes for run_id, changes in found.items() if changes}
+
+    def _find_changes(self, run: GridRun, record: Record) -> list[str]:
+        sentences = sum(record["sentences"][part] for part in run.training_parts)
+        config = flatten(build_config(run, self.grid.config, sentences))
+        now = {"config": config, "training": TRAINING, "software": describe_software()}
+        return find_changes(record, now)
+
     def _compare(self, cell: Cell) -> Difference | None:
-        others = self.choose(
-            protocol=cell.protocol, corpus=cell.corpus, hero=cell.hero, system=self.baseline
-        )
-        if cell.system == self.baseline or not others:
+        protocol, corpus, hero, system = cell.point
+        others = self.choose(protocol=protocol, corpus=corpus, hero=hero, system=self.baseline)
+        if system == self.baseline or not others:
             return None
-        pairs = _pair(cell.records, others[0].records)
-        if not pairs:
+        of_baseline = {_seed(record): record for record in others[0].records}
+        ones = [record for record in cell.records if _seed(record) in of_baseline]
+        if not ones:
             return None
+        others_too = [of_baseline[_seed(record)] for record in ones]
+        read = self.records.read_predictions
         return Difference(
-            by_seed=[scores(one)["f"] - scores(other)["f"] for one, other in pairs],
+            by_seed=[scores(x)["f"] - scores(y)["f"] for x, y in zip(ones, others_too)],
             p=p_value(
-                self.store.read_gold(pairs[0][0]),
-                [self.store.read_predictions(one) for one, _ in pairs],
-                [self.store.read_predictions(other) for _, other in pairs],
+                self.records.read_gold(ones[0]),
+                [read(record) for record in ones],
+                [read(record) for record in others_too],
             ),
         )
 
@@ -136,8 +155,14 @@ def spread(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
-def _pair(ones: Sequence[Record], others: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Records of the same seed and of the same corpus."""
-    by_seed = {(other["seed"], other["corpus_digest"]): other for other in others}
-    pairs = [(one, by_seed.get((one["seed"], one["corpus_digest"]))) for one in ones]
-    return [(one, other) for one, other in pairs if other]
+def write_mean(values: Sequence[float]) -> str:
+    """With the spread over seeds, if there are several; nothing where there's no value."""
+    if not values:
+        return ""
+    deviation = spread(values)
+    return f"{mean(values):.2f}" + (f" ± {deviation:.2f}" if deviation is not None else "")
+
+
+def _seed(record: Record) -> tuple[int, str]:
+    """What two records have in common that can be compared: seed and corpus."""
+    return record["seed"], record["corpus_digest"]

@@ -1,157 +1,136 @@
-"""Runs a grid: several processes side by side, what is there already left out."""
+"""Runs jobs side by side, each in a process of its own, and keeps their results."""
 
 import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
-from time import sleep
-from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from tqdm import tqdm
 
-from .board import Board
-from .job import ERROR, LOG, PREDICTIONS, RESULT, Job, read_progress, write_job
-from .json_files import read_json
-from .settings import count_steps
-from .store import Record, Store
+from .grid_file import GridError
+from .one_run import LOG, Progress, Result, do_run
+from .plan import Job
+from .records import Record, Records
 
 MAX_ERROR = 300
-POLL = 0.2
-"""Seconds between two looks at the running processes."""
 
 
-@dataclass
-class Outcome:
-    """The ids of runs. elsewhere: those that another invocation is doing."""
+class RunProcess:
+    """A run that is going on. messages: has something when there is news of it."""
 
-    done: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
+    def __init__(self, job: Job, work: Path) -> None:
+        self.job = job
+        self.name = job.run.name
+        self.folder = work / job.run.id
+        self.folder.mkdir(parents=True)
+        self.last = Progress(0, [])
+        context = get_context("spawn")
+        self.messages, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=do_run, args=(job, self.folder, sender), daemon=True)
+        self.process.start()
+        sender.close()  # that of the process is the only one: it ends, and so do the messages
+
+    def receive(self) -> Progress | Result | str:
+        """The next message; at the end what came out, or in words what went wrong."""
+        try:
+            return self.messages.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return f"The process ended with status {self.process.exitcode}."
+
+    def end(self) -> None:
+        """Leave nothing of it."""
+        self.process.terminate()
+        self.process.join()
+        self.messages.close()
+        shutil.rmtree(self.folder)
 
 
-@dataclass
-class Process:
-    """A run that is going on."""
-
-    job: Job
-    folder: Path
-    claim: FileLock
-    popen: subprocess.Popen
-
-    @property
-    def id(self) -> str:
-        """Of its run."""
-        return self.job.run.id
-
-    @property
-    def name(self) -> str:
-        """Of its run, for people."""
-        return self.job.run.name
+@contextmanager
+def locked(records: Records) -> Iterator[None]:
+    """Nobody else runs the same grid. Raises GridError if somebody does."""
+    records.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(records.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise GridError(
+            f"{records.folder}: another process runs this grid. Wait for its end; more at once "
+            "are had by --jobs."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_jobs(
-    jobs: Sequence[Job],
-    store: Store,
-    board: Board,
-    recorded: dict[str, Record],
-    side_by_side: int,
-) -> Outcome:
+    jobs: Sequence[Job], records: Records, work: Path, side_by_side: int, done: int = 0
+) -> list[str]:
     """Do the jobs. It leaves no process and nothing half done behind, even if it's interrupted;
     what a kill leaves, the next call removes.
 
-    recorded: what was there when the jobs were chosen.
+    work: the folder that they work in. done: other runs, for the count that is shown.
+
+    Returns the ids of those that failed.
     """
-    store.sweep()
-    outcome = Outcome()
-    waiting = _start_all(jobs, store, board, recorded, outcome)
-    running: list[Process] = []
-    try:
-        while True:
-            while len(running) < side_by_side and (process := next(waiting, None)):
-                running.append(process)
-            if not running:
-                return outcome
-            sleep(POLL)
+    shutil.rmtree(work, ignore_errors=True)
+    total = done + len(jobs)
+    waiting = iter(jobs)
+    failed: list[str] = []
+    running: list[RunProcess] = []
+    steps = sum(job.steps for job in jobs)
+    # Speed is the mean from the beginning: runs differ more than the moments of one.
+    with tqdm(total=steps, unit=" steps", smoothing=0, disable=None) as bar:
+        try:
+            while True:
+                for job in islice(waiting, side_by_side - len(running)):
+                    running.append(_begin(job, work))
+                if not running:
+                    return failed
+                ready = wait([process.messages for process in running])
+                for process in [each for each in running if each.messages in ready]:
+                    message = process.receive()
+                    if isinstance(message, Progress):
+                        _show(process, message, bar)
+                        continue
+                    running.remove(process)
+                    if isinstance(message, Result):
+                        records.add(*message)
+                        outcome = _describe(message.record)
+                        done += 1
+                    else:
+                        log = records.keep_log(process.job.run.id, process.folder / LOG)
+                        outcome = f"failed: {message[:MAX_ERROR]} See {log}"
+                        failed.append(process.job.run.id)
+                    bar.update(process.job.steps - process.last.step)
+                    tqdm.write(f"{process.name}: {outcome}\n{done} of {total} runs done")
+                    process.end()
+        finally:
             for process in running:
-                board.update(process.name, **read_progress(process.folder))
-            for process in [process for process in running if process.popen.poll() is not None]:
-                running.remove(process)
-                _finish(process, store, board, outcome)
-    finally:
-        for process in running:
-            process.popen.terminate()
-            process.popen.wait()
-            _release(process, store)
+                process.end()
 
 
-def _start_all(
-    jobs: Sequence[Job],
-    store: Store,
-    board: Board,
-    recorded: dict[str, Record],
-    outcome: Outcome,
-) -> Iterator[Process]:
-    """Start one job after the other, as they are asked for; pass over those that another
-    invocation is doing, or has done by now."""
-    for job in jobs:
-        claim = store.claim(job.run.id)
-        if claim is None:
-            outcome.elsewhere.append(job.run.id)
-            continue
-        if store.read().get(job.run.id) != recorded.get(job.run.id):  # done in between
-            claim.release()
-            outcome.done.append(job.run.id)
-            continue
-        board.begin(job.run.name, count_steps(job.run, job.training_sentences))
-        yield _start(job, store, claim)
+def _begin(job: Job, work: Path) -> RunProcess:
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)  # for the process, which reads it at once
+    tqdm.write(f"{job.run.name}: begins, {job.steps:,} steps")
+    return RunProcess(job, work)
 
 
-def _start(job: Job, store: Store, claim: FileLock) -> Process:
-    folder = store.make_folder(job.run.id)
-    write_job(job, folder)
-    module, runner = "spacy_hgn.experiments.one_run", str(os.getpid())
-    command = [sys.executable, "-m", module, str(folder), runner]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
-    with (folder / LOG).open("w") as log:
-        popen = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    return Process(job, folder, claim, popen)
+def _show(process: RunProcess, now: Progress, bar: tqdm) -> None:
+    """The steps since the last time, and the epochs that have ended since."""
+    before, process.last = process.last, now
+    bar.update(now.step - before.step)
+    for epoch in range(len(before.dev_f1), len(now.dev_f1)):
+        tqdm.write(f"{process.name}: epoch {epoch + 1}, F1 on dev {now.dev_f1[epoch]:.2f}")
 
 
-def _finish(process: Process, store: Store, board: Board, outcome: Outcome) -> None:
-    if process.popen.returncode:
-        error = _read_error(process)
-        kept = store.add_failure(process.id, error, process.folder / LOG)
-        outcome.failed.append(process.id)
-        board.end(process.name, f"failed: {error} See {kept}", succeeded=False)
-    else:
-        result = read_json(process.folder / RESULT)
-        store.add(result, **read_json(process.folder / PREDICTIONS))
-        outcome.done.append(process.id)
-        board.end(process.name, _describe(result))
-    _release(process, store)
-
-
-def _release(process: Process, store: Store) -> None:
-    store.remove_folder(process.id)
-    process.claim.release()
-
-
-def _describe(result: dict[str, Any]) -> str:
-    seconds = sum(result["seconds"].values())
-    scores = " ".join(f"{part} {result[part]['f']:.2f}" for part in ("dev", "test") if result[part])
-    return f"done in {seconds / 60:,.1f} minutes, F1 on {scores}"
-
-
-def _read_error(process: Process) -> str:
-    path = process.folder / ERROR
-    if path.exists():
-        return path.read_text(encoding="utf8")[:MAX_ERROR]
-    return f"The process ended with status {process.popen.returncode}."
+def _describe(record: Record) -> str:
+    minutes = sum(record["seconds"].values()) / 60
+    scores = " ".join(f"{part} {record[part]['f']:.2f}" for part in ("dev", "test") if record[part])
+    return f"done in {minutes:,.1f} minutes, F1 on {scores}"

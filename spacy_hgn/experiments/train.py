@@ -1,7 +1,8 @@
 """One training by spaCy's own loop, and its evaluations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from timeit import default_timer
 from typing import Any
@@ -9,18 +10,19 @@ from typing import Any
 import spacy
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.loop import create_train_batches, train_while_improving
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config, fix_random_seed
 
 from ..backend.gradient_norms import Clipping
+from ..corpora.parts import iterate_docs
 from ..explain.contribution import Contribution, measure_contribution
 from ..hero.frozen.frozen_hero import keeping_vectors
 from ..training.logger import read_clipping
-from .protocols import Protocol
-from .scores import Entity, get_gold, get_predicted, score
+from .grid_file import Protocol
+from .scores import Mention, get_gold, get_predicted, score
 
 BEST = "model-best"
 
@@ -28,33 +30,43 @@ Listener = Callable[[int, list[float]], None]
 """Is told the steps done and the F1 on dev of the epochs done."""
 
 
-@dataclass
-class Evaluation:
-    """Entities by sentence, and their scores."""
+@dataclass(frozen=True)
+class Predictions:
+    """Entities by sentence: annotated ones and predicted ones."""
 
-    gold: list[list[Entity]]
-    predicted: list[list[Entity]]
-    scores: dict[str, Any] = field(init=False)
+    gold: list[list[Mention]]
+    predicted: list[list[Mention]]
 
-    def __post_init__(self) -> None:
-        self.scores = score(self.gold, self.predicted)
+    @cached_property
+    def scores(self) -> dict[str, Any]:
+        """As ``score`` tells them."""
+        return score(self.gold, self.predicted)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trained:
     """What came out. dev: of the epoch with the best F1 on it, None where the protocol doesn't
     look. best_epoch: counted from 1, as if each ended with an evaluation. contribution: of the
     Gang, in the last epoch on dev, None without windows or dev. clipping: of the last steps, the
-    thousand that are remembered."""
+    thousand that are remembered. seconds: of training and evaluation."""
 
-    test: Evaluation | None
-    dev: Evaluation | None
+    test: Predictions | None
+    dev: Predictions | None
     dev_f1: list[float]
     best_epoch: int | None
     contribution: Contribution | None
     clipping: Clipping | None
-    training_seconds: float
-    evaluation_seconds: float
+    seconds: dict[str, float]
+
+    def describe(self) -> dict[str, Any]:
+        """What a record has of it."""
+        return {
+            **vars(self),
+            "test": self.test and self.test.scores,
+            "dev": self.dev and self.dev.scores,
+            "contribution": self.contribution and asdict(self.contribution),
+            "clipping": self.clipping and asdict(self.clipping),
+        }
 
 
 def train(
@@ -75,7 +87,7 @@ def train(
     examples = [make_example(doc, nlp) for doc in read_docs(paths["training"], nlp)]
     nlp.initialize(lambda: examples, sgd=settings["optimizer"])
     dev = paths["dev"] if protocol.selects_on_dev else []
-    watch = DevWatch(nlp, dev, folder if protocol.reads_test else None)
+    watch = DevWatch(nlp, dev, folder / BEST if protocol.reads_test else None)
     begin = default_timer()
     fix_random_seed(seed)
     for _, info, _ in train_while_improving(
@@ -93,40 +105,33 @@ def train(
         before_update=settings["before_update"],
     ):
         listen(info["step"], watch.f1)
-    training_seconds = default_timer() - begin - watch.seconds
-    begin = default_timer()
-    clipping = read_clipping(nlp)
-    contribution = None
+    middle = default_timer()
+    contribution, test = None, None
     if dev:
         contribution = measure_contribution(nlp, lambda: evaluate(nlp, dev).scores["f"])
-    test = None
     if protocol.reads_test:
         chosen = watch.get_chosen()
         with keeping_vectors(chosen):  # other runs read the same
             test = evaluate(chosen, paths["test"])
-    return Trained(
-        test=test,
-        dev=watch.best,
-        dev_f1=watch.f1,
-        best_epoch=watch.best_epoch,
-        contribution=contribution,
-        clipping=clipping,
-        training_seconds=training_seconds,
-        evaluation_seconds=watch.seconds + default_timer() - begin,
-    )
+    seconds = {
+        "training": round(middle - begin - watch.seconds, 1),
+        "evaluation": round(default_timer() - middle + watch.seconds, 1),
+    }
+    clipping = read_clipping(nlp)
+    return Trained(test, watch.best, watch.f1, watch.best_epoch, contribution, clipping, seconds)
 
 
 class DevWatch:
     """What spaCy's loop calls to evaluate: at step 0, then at each epoch's end."""
 
-    def __init__(self, nlp: Language, dev: list[Path], folder: Path | None) -> None:
-        """dev: nothing is evaluated if there's none. folder: takes the best checkpoint, None if
+    def __init__(self, nlp: Language, dev: list[Path], checkpoint: Path | None) -> None:
+        """dev: nothing is evaluated if there's none. checkpoint: where the best one goes, None if
         it isn't needed."""
         self.nlp = nlp
         self.dev = dev
-        self.folder = folder
+        self.checkpoint = checkpoint
         self.f1: list[float] = []
-        self.best: Evaluation | None = None
+        self.best: Predictions | None = None
         self.best_epoch: int | None = None
         self.seconds = 0.0
         self._calls = 0
@@ -136,34 +141,34 @@ class DevWatch:
         if not self.dev or self._calls == 1:  # nothing is learned at step 0
             return 0.0, {}
         begin = default_timer()
-        evaluation = evaluate(self.nlp, self.dev)
-        self.f1.append(evaluation.scores["f"])
+        found = evaluate(self.nlp, self.dev)
+        self.f1.append(found.scores["f"])
         if self.best is None or self.f1[-1] > self.best.scores["f"]:
-            self.best, self.best_epoch = evaluation, len(self.f1)
-            if self.folder:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self.nlp.to_disk(self.folder / BEST)
+            self.best, self.best_epoch = found, len(self.f1)
+            if self.checkpoint:
+                self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                self.nlp.to_disk(self.checkpoint)
         self.seconds += default_timer() - begin
         return self.f1[-1], {}
 
     def get_chosen(self) -> Language:
         """The pipeline of the best epoch on dev; without dev, as it is now."""
-        if self.folder is None or self.best_epoch in (None, len(self.f1)):
+        if self.checkpoint is None or self.best_epoch in (None, len(self.f1)):
             return self.nlp
-        return spacy.load(self.folder / BEST)
+        return spacy.load(self.checkpoint)
 
 
-def evaluate(nlp: Language, paths: Sequence[Path]) -> Evaluation:
-    """Predict the entities of ``.spacy`` files and score them."""
+def evaluate(nlp: Language, paths: Sequence[Path]) -> Predictions:
+    """Predict the entities of ``.spacy`` files."""
     references = read_docs(paths, nlp)
     docs = nlp.pipe([strip(reference) for reference in references])
     predicted = [get_predicted(doc, reference) for doc, reference in zip(docs, references)]
-    return Evaluation([get_gold(reference) for reference in references], predicted)
+    return Predictions([get_gold(reference) for reference in references], predicted)
 
 
 def read_docs(paths: Sequence[Path], nlp: Language) -> list[Doc]:
-    """The Docs of ``.spacy`` files, in order."""
-    return [doc for path in paths for doc in DocBin().from_disk(path).get_docs(nlp.vocab)]
+    """The Docs of ``.spacy`` files, or folders of such, in order."""
+    return [doc for path in paths for doc in iterate_docs(path, nlp)]
 
 
 def make_example(reference: Doc, nlp: Language) -> Example:

@@ -8,8 +8,8 @@ import pytest
 import srsly
 
 from spacy_hgn.experiments.corpora import convert_corpus
-from spacy_hgn.experiments.grid import Grid, Run
-from spacy_hgn.experiments.job import Job
+from spacy_hgn.experiments.grid import Grid, GridRun
+from spacy_hgn.experiments.plan import Job
 
 ROOT = Path(__file__).parent.parent.parent
 PART_SIZES = {"train": 40, "dev": 12, "test": 12}
@@ -20,6 +20,7 @@ def project(tmp_path: Path, tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> 
     """The working folder: configs, the Hero, and a few sentences of the sample corpus."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HGN_ASSETS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     shutil.copytree(ROOT / "configs", "configs")
     Path("hero").symlink_to(tiny_bert)
     write_sample(Path("assets") / "tiny", PART_SIZES)
@@ -50,18 +51,10 @@ def write_grid(content: dict[str, Any], name: str = "grid.yml") -> Path:
     return Path(name)
 
 
-def make_job(run: Run, grid: Grid) -> Job:
+def make_job(run: GridRun, grid: Grid) -> Job:
     """A run's job, its corpus converted."""
-    corpus = convert_corpus(run.corpus, run.source, Path("corpus"))
-    return Job(
-        run=run,
-        config=str(grid.config),
-        corpus=str(corpus.folder),
-        corpus_digest=corpus.digest,
-        sentences=corpus.sentences,
-        threads=1,
-        gpu_id=-1,
-    )
+    corpus = convert_corpus(run.corpus, run.source, Path("corpus") / "experiments")
+    return Job(run, grid.config, corpus, threads=1, gpu_id=-1)
 
 
 def write_sample(folder: Path, sizes: dict[str, int]) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from thinc.api import ConfigValidationError
 
-from spacy_hgn.experiments.errors import GridError
-from spacy_hgn.experiments.grid import filter_runs, read_grid
-from spacy_hgn.experiments.settings import build_config, flatten
+from spacy_hgn.experiments.grid import build_config, filter_runs, flatten, read_grid
+from spacy_hgn.experiments.grid_file import GridError
 
 from .conftest import ROOT, write_grid
 

@@ -9,10 +9,9 @@ import pytest
 import srsly
 from tiny_heroes import build_bert_cased, build_xlnet
 
-from spacy_hgn.experiments.grid import filter_runs, read_grid
-from spacy_hgn.experiments.protocols import PROTOCOLS
+from spacy_hgn.experiments.grid import build_config, filter_runs, read_grid
+from spacy_hgn.experiments.grid_file import PROTOCOLS
 from spacy_hgn.experiments.published import PUBLISHED
-from spacy_hgn.experiments.settings import build_config
 from spacy_hgn.experiments.train import train
 
 from .conftest import ROOT, make_job, write_grid, write_sample
@@ -83,7 +82,7 @@ def test_heroes_train_where_the_hub_is_a_local_folder(published, hero, corpus):
     for run in filter_runs(grid.runs, [f"hero={hero},corpus={corpus},system=base,system=dot"]):
         job = make_job(run, grid)
         trained = train(
-            build_config(run, grid.config, job.training_sentences),
+            build_config(run, grid.config, job.sentences),
             PROTOCOLS[run.protocol],
             job.paths(),
             Path("work"),

@@ -4,16 +4,13 @@ from pathlib import Path
 
 import pytest
 import spacy
-import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
 from spacy_hgn.experiments import train as training
-from spacy_hgn.experiments.grid import read_grid
-from spacy_hgn.experiments.job import RESULT, read_job, write_job
+from spacy_hgn.experiments.grid import build_config, read_grid
+from spacy_hgn.experiments.grid_file import PROTOCOLS
 from spacy_hgn.experiments.one_run import do_job
-from spacy_hgn.experiments.protocols import PROTOCOLS
-from spacy_hgn.experiments.settings import build_config
 
 from .conftest import PART_SIZES, make_job, write_grid
 
@@ -32,7 +29,7 @@ def do(project, content, monkeypatch):
         evaluations, steps = [], []
         _watch(monkeypatch, evaluations, dev_f1)
         trained = training.train(
-            build_config(job.run, grid.config, job.training_sentences),
+            build_config(job.run, grid.config, job.sentences),
             PROTOCOLS[protocol],
             job.paths(),
             Path("work"),
@@ -48,13 +45,13 @@ def _watch(monkeypatch, evaluations, dev_f1):
     evaluate = training.evaluate
 
     def noting(nlp, paths):
-        evaluation = evaluate(nlp, paths)
+        predictions = evaluate(nlp, paths)
         part = paths[0].stem
         weights = nlp.get_pipe("hgn_ner").model.to_bytes()
         if part == "dev" and dev_f1:
-            evaluation.scores["f"] = [*dev_f1, 0, 0][sum(p == "dev" for p, _ in evaluations)]
+            predictions.scores["f"] = [*dev_f1, 0, 0][sum(p == "dev" for p, _ in evaluations)]
         evaluations.append((part, weights))
-        return evaluation
+        return predictions
 
     monkeypatch.setattr(training, "evaluate", noting)
 
@@ -63,7 +60,7 @@ def test_clean_evaluates_dev_each_epoch_and_test_once(do):
     trained, evaluations, steps, job = do("clean")
     contribution = ["dev", "dev"]  # with the windows, and with these silenced
     assert [part for part, _ in evaluations] == ["dev"] * EPOCHS + contribution + ["test"]
-    assert job.training_sentences == PART_SIZES["train"]
+    assert job.sentences == PART_SIZES["train"]
     assert steps[-1] == EPOCHS * 5
     assert len(trained.dev_f1) == EPOCHS
     assert len(trained.test.predicted) == PART_SIZES["test"]
@@ -86,8 +83,7 @@ def test_epochs_are_counted_where_dev_is_scored_less_often(project, content, mon
     content.update(epochs=4, overrides={"training.eval_frequency": 10})
     grid = read_grid(write_grid(content))
     _watch(monkeypatch, [], [30, 20])
-    do_job(make_job(grid.runs[0], grid), project, lambda step, dev_f1: None)
-    record = srsly.read_json(project / RESULT)
+    record = do_job(make_job(grid.runs[0], grid), project, lambda step, dev_f1: None).record
     assert record["steps"] == 20
     assert record["dev_f1"] == [30, 20]
     assert record["best_epoch"] == 2
@@ -96,7 +92,7 @@ def test_epochs_are_counted_where_dev_is_scored_less_often(project, content, mon
 def test_paper_trains_on_dev_too_and_looks_at_test_alone(do):
     trained, evaluations, steps, job = do("paper")
     assert [part for part, _ in evaluations] == ["test"]
-    assert job.training_sentences == PART_SIZES["train"] + PART_SIZES["dev"]
+    assert job.sentences == PART_SIZES["train"] + PART_SIZES["dev"]
     assert steps[-1] == EPOCHS * 7
     assert trained.dev is None
     assert trained.best_epoch is None
@@ -125,7 +121,7 @@ def test_corpus_may_keep_dev_out_of_the_paper_protocol(project, content):
     content["corpora"] = {"tiny": {"source": "tiny", "paper_trains_on": ["train"]}}
     content["protocols"] = ["paper"]
     grid = read_grid(write_grid(content))
-    assert make_job(grid.runs[0], grid).training_sentences == PART_SIZES["train"]
+    assert make_job(grid.runs[0], grid).sentences == PART_SIZES["train"]
 
 
 def test_tokens_are_those_of_the_corpus(tmp_path):
@@ -136,12 +132,3 @@ def test_tokens_are_those_of_the_corpus(tmp_path):
     DocBin(docs=[reference]).to_disk(tmp_path / "x.spacy")
     (by_spacy,) = Corpus(tmp_path / "x.spacy")(spacy.blank("en"))
     assert len(by_spacy.predicted) > len(reference)
-
-
-def test_a_run_reaches_its_process_as_it_is(project, content):
-    content["overrides"] = {"training.dropout": 0.3, "vars.learn_rate": 7e-13}
-    grid = read_grid(write_grid(content))
-    job = make_job(grid.runs[0], grid)
-    write_job(job, project)
-    assert read_job(project).run == job.run
-    assert read_job(project).run.id == job.run.id
