@@ -15,7 +15,7 @@ ON_GPU := $(filter-out -1,$(GPU))
 # Interprets the kernels for GPUs in the tests.
 TRITON := $(VENV)/.installed-triton
 
-.PHONY: help demo driver test test-all test-gpu check clean
+.PHONY: help demo driver test test-all test-gpu check docs clean
 
 help:
 	@echo "make demo      build a pipeline from the sample corpus and show its entities;"
@@ -23,6 +23,7 @@ help:
 	@echo "make test      run the tests"
 	@echo "make test-gpu  run those that need a GPU"
 	@echo "make check     lint, formatting and types"
+	@echo "make docs      build the documentation site: site/index.html"
 	@echo "make clean     remove what the above made, but for $(VENV)"
 
 demo: $(if $(ON_GPU),driver $(FOR_CUDA),$(INSTALLED))
@@ -49,6 +50,14 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/python scripts/make_sample_corpus.py --check
 
+docs: $(INSTALLED) docs/tutorial.ipynb
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "The documentation is in site/index.html; to read it with the search:"
+	@echo "$(BIN)/python -m http.server --directory site"
+
+docs/tutorial.ipynb: docs/tutorial.md | $(INSTALLED)
+	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Needs Python 3.11 or newer (tried: $(PYTHON)). Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
@@ -73,4 +82,4 @@ $(TRITON): $(INSTALLED)
 	@touch $@
 
 clean:
-	rm -rf corpus metrics packages training project.lock build dist
+	rm -rf corpus metrics packages training project.lock build dist site

@@ -40,7 +40,7 @@ from spacy.tokens import Doc, DocBin, Span
 
 from spacy_hgn.experiments.corpora import convert_corpus
 from spacy_hgn.experiments.grid_file import read_grid_file
-from spacy_hgn.experiments.scores import Entity, get_gold, get_predicted, score
+from spacy_hgn.experiments.scores import Mention, get_gold, get_predicted, score
 from spacy_hgn.experiments.train import read_docs
 from spacy_hgn.training.recipes import read_recipe
 
@@ -171,7 +171,7 @@ def describe(answer: dict[str, Any], candidate: Candidate, parts: Parts) -> dict
     }
 
 
-def score_part(docs: Sequence[Doc], found: Sequence[Sequence[Entity]]) -> dict[str, Any]:
+def score_part(docs: Sequence[Doc], found: Sequence[Sequence[Mention]]) -> dict[str, Any]:
     """Precision, recall and F1 over whole entities, with their counts."""
     predicted = [
         get_predicted(annotate(doc, entities), doc)
@@ -181,7 +181,7 @@ def score_part(docs: Sequence[Doc], found: Sequence[Sequence[Entity]]) -> dict[s
     return {name: value for name, value in scores.items() if name != "types"}
 
 
-def annotate(doc: Doc, entities: Sequence[Entity]) -> Doc:
+def annotate(doc: Doc, entities: Sequence[Mention]) -> Doc:
     """A Doc of the same words with other entities."""
     copy = Doc(doc.vocab, words=[token.text for token in doc])
     copy.set_ents([Span(copy, start, end, label) for start, end, label in entities])

@@ -13,7 +13,7 @@ from typing import Any
 import fetch_assets
 import fetch_hero
 import srsly
-from write_config import PROJECT, VARS, make_overrides, parse_vars
+from write_config import PROJECT, VARS, check_names, make_overrides, parse_vars
 
 from spacy_hgn.corpora.assets import list_assets
 from spacy_hgn.training.recipes import DEFAULT, Recipe, RecipeError, read_recipe
@@ -27,6 +27,7 @@ def main() -> None:
     given = parse_vars(parser)
     chosen = choose(table, given.pop("corpus"), given)
     make_overrides(chosen)  # before anything is fetched
+    check_names({"lang": "en", "version": "0.1.0", **chosen})
     for name in fetch_hero.HEROES:
         if chosen["hero"] == fetch_hero.locate(name):
             fetch_hero.fetch(name)

@@ -13,7 +13,7 @@ from spacy_hgn.corpora.stats import count_parts, describe_problems
 
 FLAGS = ("comments", "lenient")
 VALUES = ("format", "delimiter", "column", "token_column", "scheme", "tag_names", "ignore")
-VALUES += ("rejected", "merge", "lang")
+VALUES += ("rejected", "offsets", "merge", "lang")
 """The options of ``spacy hgn convert`` that project.yml has vars for."""
 
 
@@ -45,8 +45,9 @@ def main() -> None:
     counts = count_parts(args.corpus)
     for problem in describe_problems(counts):
         msg.warn(problem)
-    if not counts["train"].entities:
-        sys.exit(f"{parts['train']}: expected entities to learn from, got none")
+    for part, purpose in (("train", "learn from"), ("dev", "choose a checkpoint by")):
+        if not counts[part].entities:
+            sys.exit(f"{parts[part]}: expected entities to {purpose}, got none")
 
 
 def make_options(given: dict[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Load an installed pipeline by name, list the entities of a text, write a displaCy page."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ def main() -> None:
     parser.add_argument("text", type=Path, help="text file, a blank line between paragraphs")
     parser.add_argument("page", type=Path, help="HTML file to write")
     args = parser.parse_args()
-    nlp = spacy.load(args.package)
-    docs = list(nlp.pipe(args.text.read_text(encoding="utf8").strip().split("\n\n")))
+    try:
+        nlp, text = spacy.load(args.package), args.text.read_text(encoding="utf8")
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    docs = list(nlp.pipe(text.strip().split("\n\n")))
     figures = [*map(displacy.parse_ents, docs), legend(nlp.get_pipe("hgn_ner").labels)]
     for ent in (ent for doc in docs for ent in doc.ents):
         print(f"{ent.label_:<12} {ent.text}")

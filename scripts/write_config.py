@@ -4,13 +4,17 @@ The step ``config`` of the workflow ``build``. An option with an empty value cou
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from confection import Config
 from fetch_hero import locate
+from packaging.version import InvalidVersion, Version
 
+from spacy_hgn.training.evaluations import fit_evaluations
+from spacy_hgn.training.init_config import find_language
 from spacy_hgn.training.recipes import DEFAULT, RecipeError, choose_recipe, fit_to_hero, read_recipe
 
 PROJECT = Path(__file__).parent.parent
@@ -34,7 +38,7 @@ STEPS = {"name": str, "version": str, "lang": str, "source": str, "data": str, "
 READING = {
     **{"format": str, "delimiter": str, "column": int, "token_column": int, "scheme": str},
     **{"comments": is_true, "tag_names": str, "ignore": str, "rejected": str, "merge": int},
-    "lenient": is_true,
+    **{"offsets": str, "lenient": is_true},
 }
 TRAINING = {
     "recipe": (str, "vars.recipe"),
@@ -63,13 +67,42 @@ def main() -> None:
                 f"Expected --vars.{name}, got none. The workflow build needs it; the commands "
                 "demo, wnut17 ... custom look up what they build in configs/corpora.yml."
             )
+    check_names({"lang": "en", "version": "0.1.0", **given})
     config = Config().from_disk(
         PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=make_overrides(given)
     )
     fit_to_hero(config)
+    training = config["training"]
+    training["max_steps"], training["eval_frequency"] = fit_evaluations(
+        training["max_steps"], training["eval_frequency"]
+    )
+    training["logger"]["logger"] = {
+        "@loggers": "spacy.ConsoleLogger.v3",
+        "progress_bar": "train",
+        "output_file": f"training/{given['name']}/log.jsonl",
+    }
     path = PROJECT / "training" / f"{given['name']}.cfg"
     path.parent.mkdir(exist_ok=True)
     config.to_disk(path)
+
+
+def check_names(given: dict[str, Any]) -> None:
+    """Exit where the package couldn't have the name, version or language that is given."""
+    lang, name, version = given["lang"], given["name"], given["version"]
+    if not re.fullmatch("[a-z0-9]+(_[a-z0-9]+)*", name) or name.startswith(f"{lang}_"):
+        sys.exit(
+            f"--vars.name: expected small letters, digits and single _, such as my_ner, without "
+            f"the language that is put before it; got {name!r}."
+        )
+    try:
+        if (code := find_language(lang)) != lang:
+            sys.exit(f"--vars.lang: expected {code}, as spaCy calls it; got {lang!r}.")
+        if (normal := str(Version(version))) != version:
+            sys.exit(f"--vars.version: expected {normal}, as pip writes it; got {version!r}.")
+    except InvalidVersion:
+        sys.exit(f"--vars.version: expected one like 0.1.0, got {version!r}.")
+    except ValueError as error:
+        sys.exit(f"--vars.lang: {error}")
 
 
 def make_overrides(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Write a trained pipeline's model card (README.md) and its meta.json."""
 
 import argparse
+import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import spacy
 import srsly
+from train import ABOUT_0, ADVICE
 
-from spacy_hgn.corpora.stats import count_parts
+from spacy_hgn.corpora.stats import Counts, count_parts
 from spacy_hgn.training.recipes import FROZEN_HERO
 
 
@@ -24,6 +27,9 @@ def main() -> None:
     parser.add_argument("--package-version", required=True)
     parser.add_argument("--data", required=True, help="title and licence of the corpus")
     args = parser.parse_args()
+    scores, counts = srsly.read_json(args.metrics), count_parts(args.corpus)
+    if counts["test"].entities and scores["ents_f"] < ABOUT_0:
+        sys.exit(f"Not packaged: F1 on test is {scores['ents_f']:.2%}. {ADVICE}")
     meta = srsly.read_json(args.model / "meta.json")
     meta.update(
         name=args.name,
@@ -33,8 +39,7 @@ def main() -> None:
     )
     srsly.write_json(args.model / "meta.json", meta)
     config = spacy.util.load_config(args.model / "config.cfg", interpolate=True)
-    scores = srsly.read_json(args.metrics)
-    parts = [title(meta), use(meta), trained_on(args.corpus, args.data), settings(config)]
+    parts = [title(meta), use(meta), trained_on(counts, args.data), settings(config)]
     parts += windows(srsly.read_json(args.contribution)["contribution"])
     parts += [results(scores), calibration(srsly.read_json(args.calibration)), versions()]
     (args.model / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf8")
@@ -60,9 +65,8 @@ print([(ent.text, ent.label_) for ent in doc.ents])
 Entity types: {labels}."""
 
 
-def trained_on(corpus: Path, data: str) -> str:
+def trained_on(counts: Mapping[str, Counts], data: str) -> str:
     """The corpus and the size of its parts."""
-    counts = count_parts(corpus)
     rows = [f"Trained on {data}: on train alone, the checkpoint chosen on dev, test read once."]
     rows += ["", f"| part | {counts['train'].unit} | tokens | entities |", "|---|---:|---:|---:|"]
     for part, counted in counts.items():
@@ -135,11 +139,13 @@ def calibration(report: dict[str, Any]) -> str:
         numbers = f"{each['count']:,} | {each['score']:.2f} | {each['right']:.2f}"
         rows.append(f"| {each['low']:.1f} to {each['high']:.1f} | {numbers} |")
     table = "\n".join(rows)
+    reason = report.get("not_calibrated")
+    fitted = "fitted on dev" if reason is None else f"not calibrated: {reason}"
     return f"""## Scores
 
 `ent._.score` is the probability of an entity, with its borders and type. Its expected calibration
 error on test is {before["ece"]:.3f} as trained and {after["ece"]:.3f} as packaged, with the
-temperature {report["temperature"]["after"]:.2f}, fitted on dev: of {test["entities"]:,} entities
+temperature {report["temperature"]["after"]:.2f} ({fitted}). Of {test["entities"]:,} entities
 {test["right"]:,} are right, and their scores have the mean {after["score"]:.2f} (as trained:
 {before["score"]:.2f}).
 

@@ -147,6 +147,7 @@ def build_frozen_transformer(
     pooling: str = "first",
     keep: float = 8.0,
     kept_in: str | None = None,
+    trained_layers: None = None,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Build a Hero that is never trained. In a training it reads each text once.
 
@@ -159,8 +160,22 @@ def build_frozen_transformer(
     keep: gigabytes of vectors that are kept in training, 16 bits a number.
     kept_in: a folder for them, in which other trainings over the same Hero find them too; None
         is memory.
-    Other arguments as in ``build_transformer_model``.
+    trained_layers: None; so a config that was written for a Hero that learns does for this one.
+    Other arguments as in ``build_transformer_model``. Raises ValueError for trained_layers,
+    and for other outputs in transformer_config.
     """
+    if trained_layers is not None:
+        raise ValueError(
+            f"trained_layers: a spacy-hgn.FrozenTransformer.v1 trains none, got {trained_layers!r}."
+            " Choose spacy-hgn.TransformerModel.v1, or trained_layers = null."
+        )
+    for output in ("output_attentions", "output_hidden_states"):
+        if transformer_config.get(output):
+            raise ValueError(
+                f"transformer_config: a spacy-hgn.FrozenTransformer.v1 hands out vectors of tokens "
+                f"alone, got {output} = {transformer_config[output]!r}. Choose "
+                "spacy-hgn.TransformerModel.v1, or, for hidden states, layers."
+            )
     return FrozenHero(
         name,
         get_spans,

@@ -157,10 +157,11 @@ def _place(
 
 def _ends_vectors(nlp: Language, place: int) -> bool:
     """Whether a component takes vectors off the Doc, or lays others there."""
+    from spacy.pipeline.functions import DocCleaner
     from spacy_transformers.pipeline_component import Transformer
 
-    name, pipe = nlp.components[place]
-    return isinstance(pipe, Transformer) or nlp.get_pipe_meta(name).factory == "doc_cleaner"
+    _, pipe = nlp.components[place]
+    return isinstance(pipe, Transformer | DocCleaner)
 
 
 def _settings_of(nlp: Language, name: str, upstream: str) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def _listen_to(upstream: str, section: dict[str, Any]) -> None:
 
 def _give(component: Any, source: Language, name: str) -> None:
     """Make a new component a copy of another pipeline's."""
-    data = cast(Any, source.get_pipe(name)).to_bytes(exclude=["vocab"])
+    data = cast(Any, source.get_pipe(name)).to_bytes(exclude=["vocab", "settings"])
     component.from_bytes(data, exclude=["vocab"])
     component.trained_over = _require_trained_over(source, name)
 

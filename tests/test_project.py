@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import srsly
 from spacy.util import load_config
 
+from spacy_hgn.corpora.stats import count_parts
 from spacy_hgn.training.init_config import make_training_config
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +71,7 @@ def choose(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(scope="module")
 def demo(project: Path) -> subprocess.CompletedProcess:
-    settings = ["--vars.steps", "8", "--vars.warmup", "1", "--vars.eval_frequency", "4"]
+    settings = ["--vars.steps", "30", "--vars.warmup", "3", "--vars.eval_frequency", "15"]
     return run(project, "demo", ".", *settings, "--vars.windows", "[1,3]", "--vars.fusion", "dot")
 
 
@@ -86,7 +88,16 @@ def test_settings_of_the_command_line_reach_the_pipeline(demo, project):
     config = (project / "training" / "hgn_demo" / "model-best" / "config.cfg").read_text()
     assert "windows = [1, 3]" in config or "windows = [1,3]" in config
     assert 'fusion = "dot"' in config
-    assert "max_steps = 8" in config
+    assert "max_steps = 30" in config
+
+
+@pytest.mark.slow
+def test_what_learnt_nothing_is_not_packaged(project):
+    few = ["--vars.steps", "1", "--vars.name", "untrained"]
+    done = run(project, "demo", ".", *few)
+    assert done.returncode == 1
+    assert "training/untrained/model-best is of no use" in done.stdout + done.stderr
+    assert not (project / "packages" / "en_untrained-0.1.0").exists()
 
 
 def test_scores_of_test_are_written_per_type(demo, project):
@@ -228,6 +239,9 @@ def test_frozen_is_the_recipe_of_that_name(project, frozen):
     expected = make_training_config(
         "en", "bert-base-cased", recipe="frozen", optimize="accuracy", gpu=True, members=3
     )
+    log = config["training"]["logger"].pop("logger")
+    assert log["output_file"] == "training/ours/log.jsonl"
+    assert expected["training"]["logger"].pop("logger") is None
     assert config == expected
 
 
@@ -395,7 +409,7 @@ def test_card_counts_texts_where_sentences_are_not_known(convert, tmp_path):
     convert(train=text * 2, dev=text, test=text)
     import write_model_card
 
-    card = write_model_card.trained_on(tmp_path / "out", "texts of ours")
+    card = write_model_card.trained_on(count_parts(tmp_path / "out"), "texts of ours")
     assert "| part | texts | tokens | entities |" in card
     assert "| train | 2 | 6 | 2 |" in card
 
@@ -405,11 +419,85 @@ def test_corpus_without_entities_is_refused(convert):
         convert(train="a\tO\n", dev="a\tO\n", test="a\tO\n")
 
 
+def test_dev_without_entities_is_refused(convert):
+    with pytest.raises(SystemExit, match=r"dev\.tsv: expected entities to choose a checkpoint by"):
+        convert(train="a\tB-X\n", dev="a\tO\n", test="a\tB-X\n")
+
+
 def test_empty_part_is_refused(convert, capsys):
     with pytest.raises(SystemExit) as stop:
         convert(train="a\tB-X\n", dev="\n", test="a\tB-X\n")
     assert stop.value.code == 1
     assert "dev.tsv: expected sentences, got none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"name": "my-ner"}, "--vars.name: expected small letters, digits and single _"),
+        ({"name": "my__ner"}, "--vars.name: expected small letters, digits and single _"),
+        ({"name": "Ärzte"}, "--vars.name: expected small letters, digits and single _"),
+        ({"name": "en_ner"}, "without the language that is put before it; got 'en_ner'"),
+        ({"version": "new"}, "--vars.version: expected one like 0.1.0, got 'new'"),
+        ({"version": "1.0-beta"}, "--vars.version: expected 1.0b0, as pip writes it"),
+        ({"lang": "qq"}, "--vars.lang: Unknown lang"),
+        ({"lang": "eng"}, "--vars.lang: expected en, as spaCy calls it; got 'eng'"),
+    ],
+)
+def test_what_no_package_can_be_called_is_refused(monkeypatch, given, expected):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import write_config
+
+    fine = {"name": "my_ner", "version": "0.1.0", "lang": "en"}
+    write_config.check_names(fine)
+    with pytest.raises(SystemExit, match=re.escape(expected)):
+        write_config.check_names({**fine, **given})
+
+
+def test_a_name_that_packaging_refuses_is_told_before_anything_is_done(project):
+    done = run_script(project, "build_corpus.py", "demo", "--name=my-ner")
+    assert done.returncode == 1
+    assert done.stderr.startswith("--vars.name: expected small letters")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.0, 0.4, 0.3], None),
+        ([0.02, 0.0, 0.0], "before it was trained, at step 0"),
+        ([0.5], "before it was trained, at step 0"),
+        ([0.0, 0.009], "its F1 on dev is 0.90%"),
+    ],
+)
+def test_a_training_that_learnt_nothing_is_told(monkeypatch, scores, expected):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import train
+
+    problem = train.find_problem([{"step": 5 * i, "score": f} for i, f in enumerate(scores)])
+    assert problem is None if expected is None else expected in problem
+
+
+@pytest.mark.parametrize("f1", [0.0, 0.004])
+def test_a_pipeline_that_finds_nothing_on_test_gets_no_card(convert, tmp_path, monkeypatch, f1):
+    convert(train="a\tB-X\n", dev="a\tB-X\n", test="a\tB-X\n")
+    import write_model_card
+
+    (tmp_path / "metrics.json").write_text(json.dumps({"ents_f": f1}))
+    files = [str(tmp_path / name) for name in ("model", "metrics.json", "none", "none", "out")]
+    given = ["--name=x", "--package-version=1", "--data=ours"]
+    monkeypatch.setattr(sys, "argv", ["write_model_card.py", *files, *given])
+    with pytest.raises(SystemExit, match="Not packaged: F1 on test is 0"):
+        write_model_card.main()
+
+
+def test_the_last_step_is_evaluated_whatever_steps_are_given(project):
+    for steps, frequency, expected in ((20, 100, 20), (310, 50, 31)):
+        given = [f"--steps={steps}", f"--eval_frequency={frequency}"]
+        done = run_script(project, "write_config.py", "--name=ours", "--source=x", *given)
+        assert done.returncode == 0, done.stderr
+        training = load_config(project / "training" / "ours.cfg")["training"]
+        assert (training["max_steps"], training["eval_frequency"]) == (steps, expected)
 
 
 def test_missing_asset_names_variable_file_and_address(project, tmp_path):

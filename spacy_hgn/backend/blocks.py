@@ -1,11 +1,12 @@
 """Prediction in blocks of tokens: neither a long Doc nor a large batch decides the memory."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy
 import torch
-from spacy.tokens import Doc
+
+Item = TypeVar("Item")
 
 BLOCK_TOKENS = {"cpu": 2048, "cuda": 16384}
 """Tokens that are predicted at a time, by the type of the device."""
@@ -46,15 +47,20 @@ def cut_blocks(lengths: Sequence[int], size: int, reach: int) -> Iterator[Block]
         yield Block(low, high, within[within > 0].tolist(), slice(first - low, after - low))
 
 
-def group_docs(docs: Sequence[Doc], size: int) -> Iterator[list[Doc]]:
-    """Consecutive Docs of a block's size together; a longer one by itself."""
-    group: list[Doc] = []
+def group_texts(
+    texts: Iterable[Item], size: int, count: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Consecutive texts of at most ``size`` tokens together; a longer one by itself.
+
+    count: the tokens of a text.
+    """
+    group: list[Item] = []
     tokens = 0
-    for doc in docs:
-        if group and tokens + len(doc) > size:
+    for text in texts:
+        if group and tokens + count(text) > size:
             yield group
             group, tokens = [], 0
-        group.append(doc)
-        tokens += len(doc)
+        group.append(text)
+        tokens += count(text)
     if group:
         yield group

@@ -1,14 +1,29 @@
-"""Memory that a long text takes from the system, and gives back."""
+"""Memory on a processor: a long text gives it back, and a service's doesn't grow."""
 
 import ctypes
 import math
 import mmap
+import os
 import sys
 
 import torch
 from torch import Tensor
 
 PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
+
+KEPT_KERNELS = "64"
+"""Several texts' worth; 1,024 is oneDNN's own."""
+
+
+def limit_kept_kernels() -> None:
+    """Have oneDNN keep few of the kernels that it makes, one for each shape of a tensor.
+
+    Each is small, but stays where it was made, between the blocks of memory that large tensors
+    leave behind: these then fit no other tensor, and memory grows with every new length of a
+    text. No effect where ``ONEDNN_PRIMITIVE_CACHE_CAPACITY`` is set already, nor after
+    the process has made its first kernel.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KEPT_KERNELS)
 
 
 def sparse_zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -27,8 +42,8 @@ def sparse_zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
 def give_back_freed() -> None:
     """Give freed memory back to the system where the C library can (glibc).
 
-    Left to itself it keeps what lies between blocks in use, and tensors of ever other
-    shapes, group after group, find no hole that fits.
+    Left to itself it keeps the gaps between blocks in use. Where each group of rows has tensors
+    of another size than the one before, they fit none of these gaps.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

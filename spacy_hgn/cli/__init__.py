@@ -3,13 +3,17 @@
 from spacy.cli._util import app
 from typer import Typer
 
-from .train import take_own_gpus
+from .checked_train import look_before_training
+from .evaluate import draw_all_entities
+from .train import train_in_ranks
 
 hgn_cli = Typer(
     name="hgn", help="Named entities with the Hero-Gang Neural model.", no_args_is_help=True
 )
 app.add_typer(hgn_cli)
-take_own_gpus(app)
+train_in_ranks(app)
+look_before_training(app)
+draw_all_entities()
 init_cli = Typer(name="init", help="Write a config.", no_args_is_help=True)
 debug_cli = Typer(name="debug", help="Look for what is wrong.", no_args_is_help=True)
 hgn_cli.add_typer(init_cli)

@@ -12,9 +12,9 @@ from spacy.language import Language
 from typer import Argument, Option
 from wasabi import msg
 
-from spacy_hgn.corpora.docbin import read_docbin
+from spacy_hgn.corpora.docbin import SUFFIX, list_docbins, read_docbin
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.formats import Corpus, guess_format, read_corpus
+from spacy_hgn.corpora.formats import LoadedCorpus, guess_format, read_corpus
 from spacy_hgn.corpora.lines import read_lines
 
 from . import hgn_cli
@@ -38,7 +38,7 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
-Texts = Argument(help=".spacy, corpus, or .txt with a text a line", exists=True, dir_okay=False)
+Texts = Argument(help=".spacy, folder of them, corpus, or .txt with a text a line", exists=True)
 Precisions = Option("--precision", "-p", help="To measure; may be given several times")
 BatchSizes = Option("--batch-size", "-b", min=1, help="To measure; may be given several times")
 Rounds = Option("--rounds", "-r", min=1, help="Timed passes over the texts for each candidate")
@@ -62,8 +62,9 @@ def benchmark_cli(
 ) -> None:
     """Measure a pipeline with hgn_ner in each precision and with each batch size.
 
-    TEXTS is a .spacy file, a corpus in a format that convert reads, or a .txt file with a text
-    a line. If it has entities, they are the gold for precision, recall and F1 (micro).
+    TEXTS is a .spacy file or a folder of them, a corpus in a format that convert reads, or a .txt
+    file with a text a line. If it has entities, they are the gold for precision, recall and F1
+    (micro).
 
     Each candidate reads all texts once to warm up; then the candidates are timed in turns.
     Words are tokens; to split texts into them isn't timed. Shown are the median of the rounds
@@ -85,29 +86,29 @@ def benchmark_cli(
             msg.good(f"Written to {output}")
 
 
-def read_texts(path: Path, nlp: Language, limit: int | None = None) -> Corpus:
+def read_texts(path: Path, nlp: Language, limit: int | None = None) -> LoadedCorpus:
     """Read the texts that have tokens, with the entities that the file has.
 
     A ``.txt`` file that isn't plainly JSONL or CoNLL has a text a line.
     Raises CorpusError for what can't be read and for a file without texts.
     """
-    if path.suffix == ".spacy":
-        docs = read_docbin(path, nlp)
-        corpus = Corpus(docs, len(docs), "DocBin")
+    if docbins := [file for file in list_docbins(path) if file.suffix == SUFFIX]:
+        docs = [doc for file in docbins for doc in read_docbin(file, nlp)]
+        corpus = LoadedCorpus(docs, len(docs), "DocBin")
     elif path.suffix == ".txt" and guess_format(path) == "columns":
         docs = [nlp.make_doc(line.text) for line in read_lines(path) if not line.is_blank]
-        corpus = Corpus(docs, len(docs), "a text a line")
+        corpus = LoadedCorpus(docs, len(docs), "a text a line")
     else:
         corpus = read_corpus(path, nlp)
     docs = [doc for doc in corpus.docs if len(doc)][:limit]
     if not docs:
         raise CorpusError(path, "expected texts, got none")
-    return Corpus(docs, len(docs), corpus.found)
+    return LoadedCorpus(docs, len(docs), corpus.found)
 
 
 def benchmark(
     nlp: Language,
-    corpus: Corpus,
+    corpus: LoadedCorpus,
     precisions: Sequence[str],
     batch_sizes: Sequence[int],
     rounds: int,
@@ -133,7 +134,7 @@ def benchmark(
     return {**setting, "results": rows}
 
 
-def _describe(nlp: Language, corpus: Corpus) -> dict[str, Any]:
+def _describe(nlp: Language, corpus: LoadedCorpus) -> dict[str, Any]:
     """What is measured, and on what."""
     from thinc.api import get_torch_default_device
 
@@ -181,7 +182,7 @@ def _show_setting(setting: dict[str, Any]) -> None:
 
 
 def _warn(
-    nlp: Language, corpus: Corpus, precisions: Sequence[str], batch_sizes: Sequence[int]
+    nlp: Language, corpus: LoadedCorpus, precisions: Sequence[str], batch_sizes: Sequence[int]
 ) -> None:
     """Tell what makes the figures mean less than they seem to."""
     from thinc.api import get_torch_default_device

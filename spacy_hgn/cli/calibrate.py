@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import srsly
 from spacy.cli._util import import_code
-from spacy.training import Corpus
 from typer import Argument, Option
 from wasabi import msg
+from wasabi.util import locale_escape
 
 from spacy_hgn.entities.calibration import Bin, expected_calibration_error, reliability
 from spacy_hgn.entities.reliability_diagram import draw_reliability
@@ -22,7 +23,9 @@ from .pipelines import (
     Pipeline,
     choose_device,
     ending_at,
+    find_component,
     load_pipeline,
+    read_gold,
     write_text,
 )
 
@@ -30,11 +33,12 @@ if TYPE_CHECKING:
     from spacy_hgn.entities.scored_docs import Judged
     from spacy_hgn.hgn_ner import HgnNer
 
-Dev = Argument(help=".spacy file to fit to; not the one trained on", exists=True)
-Test = Option("--test", "-t", help=".spacy file to measure on as well", exists=True)
+Dev = Argument(help=".spacy file, or folder of them, to fit to; not trained on", exists=True)
+Test = Option("--test", "-t", help=".spacy file or folder to measure on as well", exists=True)
 Output = Option("--output", "-o", help="Folder for the calibrated pipeline", file_okay=False)
 Json = Option("--json", "-j", help="JSON file for all that is measured", dir_okay=False)
 Diagram = Option("--diagram", help="SVG file for the reliability diagram", dir_okay=False)
+Force = Option("--force", "-F", help="Write over a pipeline that is there")
 
 
 @hgn_cli.command("calibrate")
@@ -46,6 +50,7 @@ def calibrate_cli(
     output: Annotated[Path | None, Output] = None,
     json: Annotated[Path | None, Json] = None,
     diagram: Annotated[Path | None, Diagram] = None,
+    force: Annotated[bool, Force] = False,
     gpu_id: Annotated[int, Gpu] = -1,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
@@ -55,12 +60,18 @@ def calibrate_cli(
     the component in the pipeline that is written to --output, and changes scores alone: the
     entities stay the same, but for those that the setting threshold drops.
 
+    Where that temperature would do harm it is 1, which changes nothing, and a warning says why:
+    with fewer than 50 entities in DEV; at the bound of what is tried; and where the error on DEV
+    would rise.
+
     The expected calibration error is the distance between the score of entities and the share
     of them that is right, over ten bins of scores; before and after. The diagram is that of
     --test, or else of DEV.
     """
-    with ending_at("Can't calibrate", ValueError, OSError, KeyError):
+    with ending_at("Can't calibrate", ValueError, OSError):
         import_code(code)
+        if output is not None and not force and output.exists() and any(output.iterdir()):
+            raise ValueError(f"{output} is there already. --force writes over it.")
         choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         parts = {"dev": dev, **({"test": test} if test else {})}
@@ -76,17 +87,22 @@ def calibrate_cli(
 
 
 def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[str, Any]:
-    """Set the temperature by the part "dev", and measure scores on all parts."""
+    """Set the temperature by the part "dev", and measure scores on all parts.
+
+    Raises ValueError for another component than ours, parts that can't be read, and a "dev"
+    without entities.
+    """
     from spacy_hgn.entities.scored_docs import calibrate, judge
 
-    component = nlp.get_pipe(name)
-    judged = {part: judge(nlp, name, Corpus(path)) for part, path in parts.items()}
+    component = find_component(nlp, name)
+    judged = {part: judge(nlp, name, partial(read_gold, path)) for part, path in parts.items()}
     before = component.temperature
-    calibrate(component, judged["dev"])
+    reason = calibrate(component, judged["dev"])
     temperatures = {"before": before, "after": component.temperature}
     return {
         "component": name,
         "temperature": temperatures,
+        "not_calibrated": reason,
         "parts": {
             part: {"path": str(parts[part]), **measure(component, texts, temperatures)}
             for part, texts in judged.items()
@@ -122,6 +138,9 @@ def show(report: Mapping[str, Any]) -> None:
     """Print the temperature and the errors."""
     before, after = report["temperature"]["before"], report["temperature"]["after"]
     msg.info(f"Temperature of {report['component']}: {after:.3f} (before: {before:.3f})")
+    if report["not_calibrated"] is not None:
+        msg.warn("Not calibrated, the temperature is 1")
+        print(locale_escape(report["not_calibrated"]))
     rows = [
         (
             part,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import srsly
 from spacy.cli._util import import_code
-from spacy.training import Corpus
 from typer import Argument, Option
 from wasabi import msg
 
@@ -18,11 +17,13 @@ from .pipelines import (
     Pipeline,
     choose_device,
     ending_at,
+    find_component,
     load_pipeline,
+    read_gold,
     write_text,
 )
 
-Gold = Argument(help=".spacy file to measure on, such as dev", exists=True)
+Gold = Argument(help=".spacy file, or folder of them, such as dev", exists=True)
 Json = Option("--json", "-j", help="JSON file for what is measured", dir_okay=False)
 
 
@@ -42,13 +43,14 @@ def contribution_cli(
     what is lost is what the trained pipeline takes from them. A pipeline trained without windows
     may do better than a silenced one. Where the share is nothing, a warning says what to do.
     """
-    with ending_at("Can't measure the contribution", ValueError, OSError, KeyError):
+    with ending_at("Can't measure the contribution", ValueError, OSError):
         import_code(code)
         choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         from spacy_hgn.explain.contribution import measure_contribution
 
-        examples = list(Corpus(gold)(nlp))
+        find_component(nlp, component)
+        examples = read_gold(gold, nlp)
         found = measure_contribution(
             nlp, lambda: nlp.evaluate(examples)["ents_f"] or 0.0, component
         )

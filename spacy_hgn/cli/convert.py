@@ -8,6 +8,7 @@ from typing import Annotated
 
 import srsly
 from spacy.tokens import Doc
+from tqdm import tqdm
 from typer import Argument, Exit, Option
 from wasabi import msg
 
@@ -99,10 +100,10 @@ def convert(
     def read(paths: Iterable[Path]) -> Iterator[Doc]:
         for path in paths:
             summary.found[path], docs = open_corpus(path, task, format)
-            yield from summary.watch(docs)
+            yield from tqdm(summary.watch(docs), path.name, unit=" Docs", delay=5, disable=None)
 
     for output, paths in inputs.items():
-        outputs.write(read(paths), output, task.nlp)
+        outputs.write(read(paths), output, task)
 
 
 def find_files(input_path: Path, output_path: Path, glob: str = "*") -> dict[Path, list[Path]]:

@@ -16,8 +16,8 @@ from wasabi.util import locale_escape
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import FORMATS
 from spacy_hgn.corpora.repairs import Repairs
-from spacy_hgn.corpora.schemes import SCHEMES
-from spacy_hgn.corpora.settings import DELIMITERS, Settings
+from spacy_hgn.corpora.schemes import NOTATIONS
+from spacy_hgn.corpora.settings import DELIMITERS, OFFSETS, ReaderSettings
 
 
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
@@ -38,11 +38,12 @@ Format = _choice("--format", FORMATS, "Format of the input; auto: look at the fi
 Delimiter = _choice("--delimiter", DELIMITERS, "Tabs split columns, or any run of blanks and tabs")
 Column = Option("--column", help="Column of the tag, counted from 1, or from the end if negative")
 TokenColumn = Option("--token-column", help="Column of the token, the same way; the first")
-Scheme = _choice("--scheme", SCHEMES, "Tag scheme; auto: the one that the tags follow, but for io")
+Scheme = _choice("--scheme", NOTATIONS, "Tag scheme; auto: the one that tags follow, but for io")
 Comments = Option("--comments", help="Lines before a sentence that begin with # are comments")
 TagNames = Option("--tag-names", help="What tags 0, 1 ... stand for: O,B-PER,I-PER or a JSON file")
 Ignore = Option("--ignore", help="Keys of records to pass over: a,b")
 Rejected = Option("--rejected", help="Key of doc.spans for spans rejected in Prodigy")
+Offsets = _choice("--offsets", OFFSETS, "What spans count: in utf16 an emoji is two")
 Merge = Option("--merge", min=1, help="Consecutive sentences of a document to put into one Doc")
 Lang = Option("--lang", help="Language whose tokenizer splits texts")
 Lenient = Option("--lenient", help="Repair bad lines, by the rules below, and tell each")
@@ -61,18 +62,19 @@ class CorpusOptions:
     tag_names: Annotated[str, TagNames] = ""
     ignore: Annotated[str, Ignore] = ""
     rejected: Annotated[str | None, Rejected] = None
+    offsets: Annotated[str, Offsets] = "auto"
     merge: Annotated[int, Merge] = 1
     lang: Annotated[str, Lang] = "en"
     lenient: Annotated[bool, Lenient] = False
 
-    def settings(self) -> Settings:
+    def settings(self) -> ReaderSettings:
         """The readers' settings. Raises ValueError for what there isn't."""
         given = asdict(self)
         for name in ("format", "lang", "lenient"):
             del given[name]
         names = tuple(read_tag_names(self.tag_names))
         ignore = tuple(filter(None, self.ignore.split(",")))
-        return Settings(**{**given, "tag_names": names, "ignore": ignore})
+        return ReaderSettings(**{**given, "tag_names": names, "ignore": ignore})
 
     def repairs(self) -> Repairs:
         """A list for repairs, if they are wanted."""

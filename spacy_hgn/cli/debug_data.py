@@ -1,7 +1,7 @@
 """``spacy hgn debug data``: what may be wrong with a config's corpora, before the training."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,19 +21,21 @@ from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.checks import (
     Finding,
-    Kept,
     Part,
     examine,
     find_bad_labels,
     find_crossing,
     find_lacking_labels,
+    find_large_step,
     find_long_texts,
     find_missing_data,
     find_not_kept,
     find_shared,
+    find_unknown_pieces,
     find_unlearnable,
 )
-from spacy_hgn.corpora.stats import HeroFit, Overlap, count_over_long, find_overlaps
+from spacy_hgn.corpora.hero_fit import HeroFit, Kept, Step, count_kept, find_largest_step, measure
+from spacy_hgn.corpora.stats import Overlap, find_overlaps
 
 from . import debug_cli
 from .corpus_options import CorpusOptions, show_error, with_corpus_options
@@ -57,7 +59,8 @@ SOUND = {
     "parts": "All parts have the same labels",
     "entities": "All entities can be learnt",
     "overlap": "No sentence is in two parts",
-    "length": "No text is too long for the Hero",
+    "length": "No text is too long for the Hero, or foreign to it",
+    "step": "There is memory for the largest step",
     "kept": "There is room for the vectors of all texts",
 }
 """What is said of a check that finds nothing."""
@@ -70,10 +73,12 @@ Reader = Callable[[Language], Iterable[Example]]
 
 @dataclass(frozen=True)
 class Report:
-    """All that is found. hero: None where none is read, or it can't be. kept: of a frozen one."""
+    """All that is found. hero: None where none is read, or it can't be. step: of one that is
+    trained; kept: of a frozen one."""
 
     parts: dict[str, Part]
     hero: HeroFit | None
+    step: Step | None
     kept: Kept | None
     overlaps: list[Overlap]
     findings: list[Finding]
@@ -108,7 +113,8 @@ def debug_data_cli(
 
     Warnings: fewer such entities; entities across the start of a sentence; labels with 50
     entities or fewer in train; labels that not all parts have; fewer than 100 texts; sentences
-    that two parts share; texts and tokens too long for the Hero.
+    that two parts share; texts and tokens too long for the Hero, or in letters that it doesn't
+    know; a step that takes more memory than there is.
     """
     import_code(code)
     try:
@@ -117,10 +123,10 @@ def debug_data_cli(
             config = load_config(config_path, overrides=overrides)
             convert_corpora(config, Path(folder), options)
             nlp = load_model_from_config(config)
-            readers = find_readers(nlp.config.interpolate())
+            training, readers = find_training(nlp.config.interpolate())
             if test is not None:
                 readers["test"] = Corpus(as_docbin(test, Path(folder, "test.spacy"), options))
-            report = look(nlp, component, readers, show)
+            report = look(nlp, component, training, readers, show)
     except (ValueError, OSError) as error:
         show_error("Can't read the corpora", error)
         raise Exit(1) from error
@@ -136,17 +142,23 @@ def debug_data_cli(
     msg.good(summary)
 
 
-def find_readers(config: Config) -> dict[str, Reader]:
-    """The readers of train and dev that a config's training has.
+def find_training(config: Config) -> tuple[dict[str, Any], dict[str, Reader]]:
+    """A config's section ``training``, and its readers of train and dev.
 
     Raises ConfigValidationError where it has none.
     """
     training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     names = [training["train_corpus"], training["dev_corpus"]]
-    return dict(zip(("train", "dev"), resolve_dot_names(config, names)))
+    return training, dict(zip(TRAINED_ON, resolve_dot_names(config, names)))
 
 
-def look(nlp: Language, name: str, readers: Mapping[str, Reader], n_examples: int) -> Report:
+def look(
+    nlp: Language,
+    name: str,
+    training: Mapping[str, Any],
+    readers: Mapping[str, Reader],
+    n_examples: int,
+) -> Report:
     """Read the parts and check them for a component of the pipeline.
 
     Raises ValueError where the component is no hgn_ner, and what the readers raise.
@@ -170,19 +182,22 @@ def look(nlp: Language, name: str, readers: Mapping[str, Reader], n_examples: in
         *find_crossing(parts),
         *find_shared(overlaps),
     ]
-    fit = kept = None
+    fit = step = kept = None
     try:
         if (node := find_hero(nlp, component)) is not None:
             hero = load(node)
-            fit = measure(node, hero, examples)
-            kept = count_kept(node, examples)
+            texts = {part: [eg.predicted for eg in found] for part, found in examples.items()}
+            fit = measure(texts, node.attrs["name"], hero)
+            kept = count_kept(node, [examples[part] for part in TRAINED_ON])
+            if kept is None:
+                step = find_largest_step(examples["train"], training, hero, fit.limit)
     except ValueError as error:  # there's no such Hero, and the rest is worth knowing still
         findings.append(Finding("error", "length", str(error)))
-    if fit is not None:
-        findings += find_long_texts(fit)
-    if kept is not None:
-        findings += find_not_kept(kept)
-    return Report(parts, fit, kept, overlaps, findings)
+    findings += find_long_texts(fit) if fit else ()
+    findings += find_unknown_pieces(fit) if fit else ()
+    findings += find_large_step(step) if step else ()
+    findings += find_not_kept(kept) if kept else ()
+    return Report(parts, fit, step, kept, overlaps, findings)
 
 
 def known_labels(nlp: Language, component: Any) -> list[str] | None:
@@ -201,36 +216,6 @@ def load(node: Model) -> "HFObjects":
         settings = empty._init_tokenizer_config, empty._init_transformer_config
         node.attrs["set_transformer"](node, load_hero(node.attrs["name"], *settings))
     return _shim_of(node)._hfmodel
-
-
-def measure(node: Model, hero: "HFObjects", parts: Mapping[str, Sequence[Example]]) -> HeroFit:
-    """Measure the texts by the Hero of a Transformer's model."""
-    from spacy_hgn.hero.hero_files import piece_limit  # torch comes with it
-
-    limit = piece_limit(hero)
-    lengths = {
-        part: count_over_long([eg.predicted for eg in examples], hero.tokenizer, limit)
-        for part, examples in parts.items()
-    }
-    return HeroFit(node.attrs["name"], limit, lengths)
-
-
-def count_kept(node: Model, parts: Mapping[str, Sequence[Example]]) -> Kept | None:
-    """What a training keeps of train and dev, if the loaded Hero is a frozen one.
-
-    Raises ValueError for layers that it hasn't.
-    """
-    from spacy_hgn.hero.frozen.frozen_hero import FrozenHero  # torch comes with it
-
-    if not isinstance(node, FrozenHero):
-        return None
-    return Kept(
-        tokens=sum(len(eg.predicted) for part in TRAINED_ON for eg in parts[part]),
-        layers=len(node.layer_numbers()),
-        width=node.get_dim("nO"),
-        limit=node.own_settings["keep"],
-        folder=node.own_settings["kept_in"],
-    )
 
 
 def find_hero(nlp: Language, component: Any) -> Model | None:
@@ -256,8 +241,9 @@ def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
             n = part.misaligned_tokens
             msg.info(f"{name}: {n:,} of the pipeline's tokens aren't one of the annotation's")
     show_overlaps(report.overlaps)
-    if report.kept is not None:
-        msg.info(report.kept.describe())
+    for need in (report.step, report.kept):
+        if need is not None:
+            msg.info(need.describe())
     msg.divider("Findings")
     has_data = not any(f.check == "data" and f.level == "error" for f in report.findings)
     for check, sound in SOUND.items():
@@ -265,8 +251,8 @@ def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
         for finding in found:
             if finding.level == "error" or not ignore_warnings:
                 show_finding(finding, n_examples)
-        is_looked_at = {"length": report.hero, "kept": report.kept}.get(check, True)
-        if not found and has_data and is_looked_at:
+        of_hero = {"length": report.hero, "step": report.step, "kept": report.kept}
+        if not found and has_data and of_hero.get(check, True):
             msg.good(sound)
 
 

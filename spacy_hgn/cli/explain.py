@@ -17,6 +17,7 @@ from .pipelines import (
     Pipeline,
     choose_device,
     ending_at,
+    find_component,
     load_pipeline,
     write_text,
 )
@@ -70,13 +71,9 @@ def read_text(text: str) -> str:
 def explain_text(nlp: Language, name: str, text: str) -> "Explanation":
     """Explain a text after what comes before the component in the pipeline.
 
-    Raises ValueError if the component doesn't run in it.
+    Raises ValueError if that is no hgn_ner, or doesn't run.
     """
-    if name not in nlp.pipe_names:
-        raise ValueError(f"Expected {name} to run in the pipeline, got {nlp.pipe_names}.")
-    component = nlp.get_pipe(name)
-    if not hasattr(component, "explain"):
-        raise ValueError(f"Expected {name} to be a component hgn_ner, got {type(component)}.")
+    component = find_component(nlp, name)
     before = nlp(text, disable=nlp.pipe_names[nlp.pipe_names.index(name) :])
     return component.explain(before)
 

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from spacy.cli._util import import_code
-from spacy.util import load_model
 from typer import Argument, Option
 from wasabi import msg
 
 from spacy_hgn.heads import take_head
 
 from . import hgn_cli
-from .pipelines import Code, Pipeline, ending_at
+from .pipelines import Code, Pipeline, ending_at, load_pipeline
 
 Output = Argument(help="Folder for the head, which isn't there yet or is empty", file_okay=False)
 Component = Option("--component", "--name", help="Name of the component, if there are several")
@@ -33,7 +32,7 @@ def head_cli(
         import_code(code)
         if output.exists() and any(output.iterdir()):
             raise ValueError(f"{output} isn't empty: expected a folder that isn't there yet.")
-        head = take_head(load_model(pipeline), component)
+        head = take_head(load_pipeline(pipeline), component)
         output.mkdir(parents=True, exist_ok=True)
         head.to_disk(output)
         size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())

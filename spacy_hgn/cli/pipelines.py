@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
+from spacy.training import Corpus, Example
 from spacy.util import load_model
 from typer import Argument, Exit, Option
 from wasabi import msg
@@ -13,6 +15,11 @@ from wasabi.util import locale_escape
 
 from spacy_hgn.backend.gpu import GpuError, use_gpu
 from spacy_hgn.backend.gpu_errors import telling_gpu_errors
+from spacy_hgn.corpora.docbin import MISREAD, SUFFIX, list_docbins
+from spacy_hgn.corpora.errors import CorpusError
+
+if TYPE_CHECKING:
+    from spacy_hgn.hgn_ner import HgnNer
 
 FACTORY = "hgn_ner"
 
@@ -52,9 +59,13 @@ def choose_device(gpu_id: int) -> None:
 def load_pipeline(name: str) -> Language:
     """Load an installed package or a folder.
 
-    Raises OSError if there is none, and ValueError if no ``hgn_ner`` runs in it.
+    Raises OSError if there is none, and ValueError if it is damaged or no ``hgn_ner`` runs in it.
     """
-    nlp = load_model(name)
+    try:
+        nlp = load_model(name)
+    except (*MISREAD, ImportError, EOFError) as error:
+        told = error if isinstance(error, (ValueError, ImportError)) else repr(error)
+        raise ValueError(f"{name}: can't be loaded. {told}") from error
     if not own_components(nlp):
         components = ", ".join(nlp.pipe_names) or "none"
         disabled = f" (disabled: {', '.join(nlp.disabled)})" if nlp.disabled else ""
@@ -63,6 +74,34 @@ def load_pipeline(name: str) -> Language:
             f"got one with the components: {components}{disabled}."
         )
     return nlp
+
+
+def find_component(nlp: Language, name: str) -> "HgnNer":
+    """The component of that name. Raises ValueError if it is no ``hgn_ner`` that runs."""
+    if name not in (names := own_components(nlp)):
+        raise ValueError(
+            f"Expected {name} to run in the pipeline as {FACTORY}; what does is {', '.join(names)}."
+        )
+    return cast("HgnNer", nlp.get_pipe(name))
+
+
+def read_gold(path: Path, nlp: Language) -> list[Example]:
+    """Read a ``.spacy`` file, or all below a folder, as spaCy's trainings do.
+
+    Raises CorpusError for a file that is none or is damaged, and where there are no texts.
+    """
+    examples: list[Example] = []
+    for file in list_docbins(path):
+        if file.suffix != SUFFIX:
+            raise CorpusError(file, f"expected a {SUFFIX} file (spacy hgn convert writes them)")
+        try:
+            examples += Corpus(file)(nlp)
+        except MISREAD as error:
+            told = f"expected a {SUFFIX} file, got an error ({error!r})"
+            raise CorpusError(file, told) from error
+    if not examples:
+        raise CorpusError(path, f"expected texts in {SUFFIX} files, got none")
+    return examples
 
 
 def own_components(nlp: Language) -> list[str]:

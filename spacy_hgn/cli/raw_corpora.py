@@ -8,11 +8,10 @@ from wasabi import msg
 
 from spacy_hgn.corpora.docbin import SUFFIX, list_docbins, open_outputs
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.parts import choose_files, list_files
 from spacy_hgn.corpora.reading import Task
 from spacy_hgn.corpora.settings import cannot_follow
 
-from .convert import Summary, convert
+from .convert import Summary, convert, find_files
 from .corpus_options import CorpusOptions, show_counts_of_reading
 
 READERS = ("spacy.Corpus.v1", "spacy-hgn.ShardedCorpus.v1")
@@ -44,9 +43,8 @@ def as_docbin(path: Path, output: Path, options: CorpusOptions) -> Path:
             raise CorpusError(path, cannot_follow("spacy", "format", "auto", options.format))
         return path
     task, summary = Task(options.make_pipeline(), settings, options.repairs()), Summary()
-    files = choose_files(list_files(path)).paths if path.is_dir() else [path]
     with open_outputs(output) as outputs:
-        convert({output: files}, outputs, task, options.format, summary)
+        convert(find_files(path, output), outputs, task, options.format, summary)
         outputs.move()
     msg.info(f"{path}: {'; '.join(dict.fromkeys(summary.found.values()))}")
     show_counts_of_reading(task.counts)

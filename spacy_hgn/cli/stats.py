@@ -11,19 +11,18 @@ from typer import Argument, Exit, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
-from spacy_hgn.corpora.formats import Corpus
+from spacy_hgn.corpora.formats import LoadedCorpus
+from spacy_hgn.corpora.hero_fit import HeroFit, measure
 from spacy_hgn.corpora.parts import find_parts, find_passed_over, read_part
 from spacy_hgn.corpora.repairs import Repairs
-from spacy_hgn.corpora.sentences import Entity
+from spacy_hgn.corpora.sentences import TokenSpan
 from spacy_hgn.corpora.stats import (
     Counts,
-    HeroFit,
     Overlap,
     count,
     describe_problems,
     find_gaps,
     find_overlaps,
-    measure,
 )
 
 from . import hgn_cli
@@ -93,7 +92,7 @@ def stats_cli(
 
 def read_parts(
     files: Mapping[str, Path], options: CorpusOptions, repairs: Repairs
-) -> dict[str, Corpus]:
+) -> dict[str, LoadedCorpus]:
     """Read the parts as the options say. Raises CorpusError for what can't be read."""
     nlp, settings = options.make_pipeline(), vars(options.settings())
     return {
@@ -151,7 +150,7 @@ def show_overlaps(overlaps: Sequence[Overlap]) -> None:
             print(locale_escape(f"    {part}: {describe(conflict.words, entities)}"))
 
 
-def describe(words: Sequence[str], entities: Sequence[Entity]) -> str:
+def describe(words: Sequence[str], entities: Sequence[TokenSpan]) -> str:
     """Entities as a reader sees them."""
     named = [f"{' '.join(words[start:end])} ({label})" for start, end, label in entities]
     return ", ".join(named) or "no entity"

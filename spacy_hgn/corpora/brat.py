@@ -8,7 +8,8 @@ from .errors import CorpusError
 from .lines import Line, read_lines, read_text
 from .reading import Format, Reading, Sample, Task
 from .repairs import repair_or_raise
-from .texts import CharSpan, Text, make_text_docs
+from .spans import CharSpan
+from .texts import Text, make_text_docs
 
 ANNOTATION, TEXT = ".ann", ".txt"
 
@@ -82,4 +83,4 @@ def _read(path: Path, task: Task) -> Reading:
     return Reading("", make_text_docs(read_brat(path, task), task))
 
 
-BRAT = Format("brat", _read, _fits)
+BRAT = Format("brat", _read, _fits, frozenset({"offsets"}))

@@ -12,10 +12,14 @@ from spacy_hgn.tags.tag_set import TagSet, check_label
 from spacy_hgn.training.incorrect_spans import incorrect_spans
 from spacy_hgn.training.unlearnable import UnlearnableEntity, unlearnable
 
-from .stats import Counts, HeroFit, Overlap, count, find_gaps
+from .hero_fit import HeroFit, Kept, Step
+from .stats import Counts, Overlap, count, find_gaps
 
 MUCH = 0.1
 """Part of the entities from which on those that can't be learnt are an error."""
+
+UNKNOWN = 0.05
+"""Part of the word pieces from which on unknown ones are told."""
 
 
 @dataclass(frozen=True)
@@ -43,34 +47,6 @@ class Finding:
     check: str
     message: str
     examples: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The token vectors of a frozen Hero that a training would keep, were there room.
-
-    tokens: of all texts that it reads more than once. layers, width: of the vectors, two bytes a
-    number. limit: gigabytes there is room for. folder: where; None is memory.
-    """
-
-    tokens: int
-    layers: int
-    width: int
-    limit: float
-    folder: str | None
-
-    @property
-    def gigabytes(self) -> float:
-        """What they need."""
-        return self.tokens * self.layers * self.width * 2 / 1024**3
-
-    def describe(self) -> str:
-        """What they need, and why, in a sentence."""
-        place = "in memory" if self.folder is None else f"in {self.folder}"
-        return (
-            f"The Hero is frozen: training keeps {self.gigabytes:,.2f} GB of token vectors {place} "
-            f"({self.tokens:,} tokens x {self.layers} layers x {self.width:,} x 2 bytes)"
-        )
 
 
 def examine(
@@ -188,6 +164,24 @@ def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
                 "alone: of them the beginning is read"
             )
             yield Finding("warning", "length", message)
+
+
+def find_unknown_pieces(fit: HeroFit) -> Iterator[Finding]:
+    """Texts of which the Hero doesn't know the letters."""
+    for name, lengths in fit.parts.items():
+        if lengths.unknown > UNKNOWN * lengths.pieces:
+            message = (
+                f"{name}: {lengths.unknown:,} of {lengths.pieces:,} word pieces are unknown to "
+                f"{fit.hero}: does it read this language?"
+            )
+            yield Finding("warning", "length", message)
+
+
+def find_large_step(step: Step) -> Iterator[Finding]:
+    """A step that the memory may be too small for."""
+    if step.bytes > step.memory:
+        message = f"{step.describe()} GB. Set fewer texts or tokens a step in training.batcher"
+        yield Finding("warning", "step", message)
 
 
 def find_not_kept(kept: Kept) -> Iterator[Finding]:

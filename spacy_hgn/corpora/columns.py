@@ -11,9 +11,9 @@ from .docs import make_docs
 from .lines import BLANKS, Line, read_lines
 from .reading import Format, Reading, Sample, Task
 from .repairs import Repairs, repair_or_raise
-from .schemes import IOB2, SCHEMES, find_scheme
-from .sentences import MISSING, UNREAD, Notation, Sentence, TaggedSentence, resolve
-from .settings import DELIMITERS, Settings
+from .schemes import IOB2, NOTATIONS, find_scheme
+from .sentences import MISSING_TAG, UNREAD, Notation, Sentence, TaggedSentence, resolve
+from .settings import DELIMITERS, ReaderSettings
 from .suspicions import Suspicions, begins_with_number, is_range, looks_like_comment
 
 _DOCSTART = re.compile(r"[ \t]*-DOCSTART-(?=[ \t]|$)")
@@ -81,7 +81,7 @@ class TaggedFile:
 
 def read_columns(
     path: str | Path,
-    settings: Settings,
+    settings: ReaderSettings,
     repairs: Repairs = None,
     counts: Counter[str] | None = None,
 ) -> TaggedFile:
@@ -112,7 +112,7 @@ def read_columns(
     return TaggedFile(f"{layout.describe()}, {notation.name}", sentences)
 
 
-def find_layout(content: Iterable[Line], settings: Settings) -> Layout | None:
+def find_layout(content: Iterable[Line], settings: ReaderSettings) -> Layout | None:
     """Find out how the columns lie, by the majority of the lines that have tokens.
 
     Raises CorpusError if most lines don't have the columns. None if there are no lines.
@@ -139,7 +139,7 @@ def find_layout(content: Iterable[Line], settings: Settings) -> Layout | None:
     return replace(layout, numbered=layout.token > 0 and 2 * n_numbered > n_lines)
 
 
-def _lay_out(delimiter: str, width: int, settings: Settings, example: Line) -> Layout:
+def _lay_out(delimiter: str, width: int, settings: ReaderSettings, example: Line) -> Layout:
     """The places of token and tag in lines of a width, of which there is an example."""
     columns = settings.token_column or 1, settings.column
     token, tag = (column - 1 if column > 0 else width + column for column in columns)
@@ -187,7 +187,7 @@ class _Blocks:
 
 
 def _find_notation(
-    blocks: Iterable[Block], layout: Layout, settings: Settings
+    blocks: Iterable[Block], layout: Layout, settings: ReaderSettings
 ) -> tuple[Notation, Suspicions]:
     """The scheme that is named, or else that of the tags; and whether the words are words."""
     suspicions = Suspicions()
@@ -200,7 +200,7 @@ def _find_notation(
             yield tags
 
     found = find_scheme(read_tags())
-    return found if settings.scheme == "auto" else SCHEMES[settings.scheme], suspicions
+    return found if settings.scheme == "auto" else NOTATIONS[settings.scheme], suspicions
 
 
 def _read_sentences(
@@ -229,7 +229,7 @@ def _add_token(sentence: TaggedSentence, line: Line, layout: Layout, repairs: Re
     if problem is not None:
         hint = ". If it is a comment, pass such lines over: --comments"
         problem += hint if looks_like_comment(line) else ""
-        repair_or_raise(repairs, line, problem, became=f"{word} {MISSING}" if word else "")
+        repair_or_raise(repairs, line, problem, became=f"{word} {MISSING_TAG}" if word else "")
     if word:
         sentence.words.append(word)
         sentence.tags.append(layout.tag_in(cells))
@@ -239,13 +239,13 @@ def _add_token(sentence: TaggedSentence, line: Line, layout: Layout, repairs: Re
 def _check_comment(line: Line, layout: Layout) -> None:
     """Raise CorpusError for a comment that might be a token."""
     tag = layout.tag_in(split_line(line.text, layout.delimiter))
-    if tag == MISSING or IOB2.knows(tag):
+    if tag == MISSING_TAG or IOB2.knows(tag):
         raise line.error("it may be a comment, or the token #: expected one that can be told")
 
 
 def _read(path: Path, task: Task) -> Reading:
     file = read_columns(path, task.settings, task.repairs, task.counts)
-    return Reading(file.found, make_docs(file.sentences, task.nlp.vocab, task.settings.merge))
+    return Reading(file.found, make_docs(file.sentences, task))
 
 
 def _has_docstart(sample: Sample) -> bool:

@@ -12,7 +12,7 @@ from .lines import Line, read_lines
 from .reading import Format, Reading, Sample, Task
 from .repairs import Repairs, repair_or_raise
 from .schemes import is_label
-from .sentences import MISSING, UNREAD, Entity, Sentence, TaggedSentence, resolve
+from .sentences import MISSING_TAG, UNREAD, Sentence, TaggedSentence, TokenSpan, resolve
 
 BEGIN = "#begin document"
 END = "#end document"
@@ -50,13 +50,13 @@ class Brackets:
             return bool(star)
         return is_label(label) and bool(star) != bool(close)
 
-    def read(self, tags: Sequence[str]) -> list[Entity]:
+    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
         """The entities that cells name.
 
         An entity goes on until it is closed, or another one opens, or the annotation is
         missing; a closing bracket without an opening one closes nothing.
         """
-        entities: list[Entity] = []
+        entities: list[TokenSpan] = []
         is_open = False
         for i, tag in enumerate(tags):
             match = _CELL.fullmatch(tag)
@@ -71,7 +71,7 @@ class Brackets:
             is_open = (is_open or label is not None) and not close
         return entities
 
-    def write(self, entities: Sequence[Entity], length: int) -> list[str]:
+    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The cells of as many tokens, given their entities in order."""
         cells = ["*"] * length
         for start, end, label in entities:
@@ -79,7 +79,9 @@ class Brackets:
             cells[end - 1] = "*)" if end - start > 1 else f"({label})"
         return cells
 
-    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+    def unsure(
+        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
+    ) -> set[int]:
         """Tokens before a cell that can't be read and in an entity still open there, and those
         behind it up to a bracket that closes nothing."""
         found: set[int] = set()
@@ -156,13 +158,13 @@ def _read_sentence(
         is_whole = len(cells) == width
         if not is_whole:
             problem = f"expected {width} columns, got {len(cells)}"
-            repair_or_raise(repairs, line, problem, f"{word} {MISSING}" if word else "")
+            repair_or_raise(repairs, line, problem, f"{word} {MISSING_TAG}" if word else "")
         if word:
             sentence.words.append(word)
             sentence.tags.append(cells[NAME] if is_whole else UNREAD)
             sentence.lines.append(line)
     if rows[0][0].startswith(WITHOUT_NAMES) and set(sentence.tags) == {"*"}:
-        return replace(sentence, tags=[MISSING] * len(sentence.tags))
+        return replace(sentence, tags=[MISSING_TAG] * len(sentence.tags))
     return sentence
 
 
@@ -170,8 +172,7 @@ def _read(path: Path, task: Task) -> Reading:
     found = f"names in column {NAME + 1}, in brackets"
     if any(line.text.startswith(WITHOUT_NAMES) for line in read_lines(path)):
         found += f", not annotated in {WITHOUT_NAMES}"
-    sentences = read_conll2012(path, task.repairs)
-    return Reading(found, make_docs(sentences, task.nlp.vocab, task.settings.merge))
+    return Reading(found, make_docs(read_conll2012(path, task.repairs), task))
 
 
 def _fits(sample: Sample) -> bool:

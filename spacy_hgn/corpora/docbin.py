@@ -12,11 +12,13 @@ from spacy.tokens import Doc, DocBin
 
 from .docs import STORED
 from .errors import CorpusError
+from .reading import Task
 
 SUFFIX = ".spacy"
 
-TOKENS_A_FILE = 2_000_000
-"""Tokens from which on Docs go into a further file: a file is read, and written, as a whole."""
+TOKENS_A_FILE = 250_000
+"""Tokens from which on Docs go into a further file, with a new vocabulary: a file is read, and
+written, as a whole."""
 
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What spaCy raises for bytes that only look like a DocBin."""
@@ -42,20 +44,36 @@ class Outputs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: dict[Path, Path] = {}
+        self._tokens = 0
 
-    def write(self, docs: Iterable[Doc], path: Path, nlp: Language) -> None:
+    def write(self, docs: Iterable[Doc], path: Path, task: Task) -> None:
         """Write Docs; those that are more than a file should have to a folder of that name.
 
-        What spaCy keeps of their words is forgotten after each file: the Docs are of no use then.
-
-        nlp: the pipeline that makes the Docs.
+        task: what makes the Docs, one after the other. It forgets the words of files that are full.
         """
         folder = self._folder / str(len(self._written))
         folder.mkdir()
         rest = iter(docs)
         files = (folder / f"{number:04}{SUFFIX}" for number in count())
-        written = list(takewhile(lambda file: _write_some(rest, file, nlp), files))
+        written = list(takewhile(lambda file: self._write_some(rest, file, task), files))
         self._written[path] = folder if len(written) > 1 else written[0]
+
+    def _write_some(self, docs: Iterator[Doc], path: Path, task: Task) -> bool:
+        """Write Docs up to the number of tokens of a file. False if there are none any more."""
+        packed = DocBin(attrs=STORED)
+        n_tokens = 0
+        for doc in docs:
+            packed.add(doc)
+            n_tokens += len(doc)
+            if n_tokens >= TOKENS_A_FILE:
+                break
+        if len(packed):
+            packed.to_disk(path)
+        self._tokens += n_tokens
+        if self._tokens >= TOKENS_A_FILE:
+            task.renew_vocab()
+            self._tokens = 0
+        return bool(len(packed))
 
     def move(self) -> None:
         """Put all that was written in its place.
@@ -86,21 +104,6 @@ def open_outputs(path: Path) -> Iterator[Outputs]:
 def list_docbins(path: Path) -> list[Path]:
     """The file, or all ``.spacy`` files below a folder, in the order in which spaCy reads them."""
     return sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
-
-
-def _write_some(docs: Iterator[Doc], path: Path, nlp: Language) -> bool:
-    """Write Docs up to the number of tokens of a file. False if there are none any more."""
-    with nlp.memory_zone():
-        packed = DocBin(attrs=STORED)
-        n_tokens = 0
-        for doc in docs:
-            packed.add(doc)
-            n_tokens += len(doc)
-            if n_tokens >= TOKENS_A_FILE:
-                break
-        if len(packed):
-            packed.to_disk(path)
-        return bool(len(packed))
 
 
 def _labels_on(doc: Doc) -> list[str]:

@@ -5,23 +5,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from .reading import Task
 from .sentences import Sentence
 
 STORED = ("ENT_IOB", "ENT_TYPE", "SENT_START")
 """What a ``.spacy`` file keeps of a token besides its letters and spacing."""
 
 
-def make_docs(sentences: Iterable[Sentence], vocab: Vocab, merge: int = 1) -> Iterator[Doc]:
+def make_docs(sentences: Iterable[Sentence], task: Task) -> Iterator[Doc]:
     """Put sentences into Docs that keep where each of them starts.
 
     Columns don't tell the spacing, so the Docs say that it is unknown. Then spaCy trains and scores
     on the corpus's own tokens, and not on those that its tokenizer would make of the text.
 
-    merge: how many consecutive sentences a Doc has; fewer at a document's end, for no Doc
-    has sentences of two documents.
+    A Doc has ``settings.merge`` consecutive sentences; fewer at a document's end, for no Doc has
+    sentences of two documents.
     """
-    for group in _split(sentences, merge):
-        yield make_doc(group, vocab)
+    for group in _split(sentences, task.settings.merge):
+        yield make_doc(group, task.nlp.vocab)
 
 
 def make_doc(sentences: Sequence[Sentence], vocab: Vocab) -> Doc:

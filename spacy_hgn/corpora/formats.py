@@ -15,18 +15,16 @@ from .columns import COLUMNS, CONLL2003
 from .conll2012 import CONLL2012
 from .doccano import DOCCANO
 from .errors import CorpusError, unknown_setting
-from .gliner import GLINER
-from .hugging_face import HUGGING_FACE
 from .jsonl import JSONL
-from .label_studio import LABEL_STUDIO
-from .label_studio_min import LABEL_STUDIO_MIN
+from .label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
 from .lines import read_lines
 from .prodigy import PRODIGY
 from .reading import Format, Reading, Sample, Task
 from .records import read_records
 from .repairs import Repairs
-from .settings import Settings
+from .settings import ReaderSettings
 from .spacy2 import SPACY2
+from .token_lists import GLINER, HUGGING_FACE
 
 READERS: tuple[Format, ...] = (
     BRAT,
@@ -51,7 +49,7 @@ SAMPLED = 50
 
 
 @dataclass(frozen=True)
-class Corpus:
+class LoadedCorpus:
     """The Docs of a file, and in words how it was read.
 
     sentences: how many it has; where they aren't known, how many texts. counts: what was done
@@ -71,20 +69,20 @@ def read_corpus(
     format: str = "auto",
     repairs: Repairs = None,
     **settings: Any,
-) -> Corpus:
+) -> LoadedCorpus:
     """Read a file of any format, all of it at once.
 
     nlp: gives the vocabulary, and tokenizes texts. format: one of ``FORMATS``, or "auto" to
     look at the file. repairs: a list that takes repairs; without one, every bad line is an error.
-    settings: those of ``Settings``.
+    settings: those of ``ReaderSettings``.
 
     Raises CorpusError for what can't be read and for a file without a single sentence, and
     ValueError for settings that don't exist or that the format can't follow.
     """
-    task = Task(nlp, Settings(**settings), repairs)
+    task = Task(nlp, ReaderSettings(**settings), repairs)
     found, docs = open_corpus(path, task, format)
     kept = list(docs)
-    return Corpus(kept, sum(map(count_sentences, kept)), found, task.counts)
+    return LoadedCorpus(kept, sum(map(count_sentences, kept)), found, task.counts)
 
 
 def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:

@@ -1,14 +1,13 @@
-"""Label Studio's JSON: tasks, and the regions that annotators marked in them."""
+"""Label Studio's JSON: tasks, and the regions that annotators marked in them; and its JSON-MIN."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import expected, unknown_key
-from .reading import Format, Reading, Sample, Task
-from .records import Record, read_records
-from .repairs import repair_or_raise
-from .texts import CharSpan, Text, make_text_docs
+from .reading import Sample, Task
+from .records import HARMLESS, BadRecord, Record
+from .spans import CharSpan
+from .texts import Text, is_first, text_format
 
 ANNOTATIONS = ("annotations", "completions")
 """The key of annotations, and the one that it had before version 1."""
@@ -20,6 +19,7 @@ KEYS = frozenset(
     | {"comment_count", "unresolved_comment_count", "last_comment_updated_at", "comment_authors"}
     | {"comments", "annotations_ids", "predictions_results", "predictions_score", "agreement"}
     | {"allow_skip", "precomputed_agreement", "completed_at", "reviews_accepted", "reviewed"}
+    | {"reviews_rejected", "reviewers", "avg_lead_time", "draft_exists", "storage_filename"}
 )
 RESULT = frozenset(
     {"id", "type", "value", "from_name", "to_name", "origin", "score", "meta", "parentID"}
@@ -30,118 +30,134 @@ PASSED_OVER = frozenset(
 )
 """Types of results that say nothing about which characters are an entity."""
 
+MARKS = frozenset({"annotation_id", "annotator", "lead_time"})
+KEYS_OF_MIN = MARKS | HARMLESS | {"created_at", "updated_at", "agreement", "project", "file_upload"}
+"""Keys of JSON-MIN that are neither text nor regions."""
 
-def read_label_studio(path: Path, task: Task) -> Iterator[Text]:
-    """Read tasks with one annotation that counts, of those that an annotator didn't skip.
+
+def read_label_studio(record: Record, task: Task) -> Text | None:
+    """Read a task by the one annotation that counts, of those that nobody skipped or rejected.
 
     That is the only one; or else the one that is ground truth; or else any, if all are the same.
-    Tasks without one are left out.
+    A task without one is left out.
     """
-    for record in read_records(path, task.repairs):
-        record.refuse_unknown(KEYS, task.settings.ignore)
-        text = _read_task(record, task)
-        if isinstance(text, str):
-            repair_or_raise(task.repairs, record.line, text, became="")
-        elif text is not None:
-            yield text
+    text = _find_text(record.get("data", dict), task.settings.ignore, ' in "data"')
+    key = next((key for key in ANNOTATIONS if key in record.value), ANNOTATIONS[0])
+    annotations = record.value.get(key, [])
+    if not isinstance(annotations, list) or not all(isinstance(x, dict) for x in annotations):
+        raise BadRecord(expected("as a list of objects", key, annotations))
+    counting = [a for a in annotations if not a.get("was_cancelled")]
+    accepted = [a for a in counting if a.get("last_action") != "rejected"]
+    if not accepted:
+        why = "without annotation"
+        if annotations:
+            why = "rejected by a reviewer" if counting else "skipped by the annotator"
+        task.counts[f"tasks {why}, left out"] += 1
+        return None
+    truth = [annotation for annotation in accepted if annotation.get("ground_truth")]
+    chosen = truth if len(truth) == 1 else accepted
+    found = [_read_annotation(annotation, task) for annotation in chosen]
+    if any(_places(spans) != _places(found[0]) for spans in found):
+        raise BadRecord(
+            f"{len(found)} annotations that differ, expected one. Mark one as ground truth, or "
+            "leave out the others"
+        )
+    return Text(text, found[0], record.line, is_from_javascript=True)
 
 
-def find_text(data: dict[str, Any], ignore: tuple[str, ...]) -> str | None:
-    """The text of a task: under "text", or the only string that it has; None if there is none."""
-    if isinstance(data.get("text"), str) and "text" not in ignore:
-        return data["text"]
-    texts = [value for key, value in data.items() if isinstance(value, str) and key not in ignore]
-    return texts[0] if len(texts) == 1 else None
+def read_label_studio_min(record: Record, task: Task) -> Text | None:
+    """Read ``{"text": ..., "label": [{"start": 0, "end": 8, "labels": ["PER"]}]}``.
+
+    The names of text and regions are those of the labelling interface. A record without regions
+    is a text without entities. Each annotation of a task is a record: all must be the same.
+    """
+    if not isinstance(record.value, dict):
+        raise BadRecord(f"expected a JSON object, got {type(record.value).__name__}")
+    passed_over = {*KEYS_OF_MIN, *task.settings.ignore}
+    values = {key: value for key, value in record.value.items() if key not in passed_over}
+    text = _find_text(values, ())
+    others = {key: value for key, value in values.items() if value is not text}
+    unknown = [key for key, value in others.items() if not _are_regions(value)]
+    if unknown:
+        raise record.line.error(unknown_key(unknown[0], [*KEYS_OF_MIN, "a text", "regions"]))
+    if len(others) > 1:
+        raise BadRecord(f"expected regions under one key, got {' and '.join(others)}")
+    regions = next(iter(others.values()), None)
+    if regions is None and "annotation_id" not in record.value:
+        raise BadRecord(expected("or regions", "annotation_id", None))
+    spans = [_read_region(region, region) for region in regions or ()]
+    same = record.value.get("id")
+    if same is not None and not is_first(record.line, same, spans, task):
+        return None
+    return Text(text, spans, record.line, is_from_javascript=True)
 
 
-def read_value(value: Any, source: Any) -> CharSpan:
+def _find_text(data: dict[str, Any], ignore: Sequence[str], where: str = "") -> str:
+    """The text of a task: under "text", or the only string that it has. Raises BadRecord."""
+    texts = {key: data[key] for key in data if isinstance(data[key], str) and key not in ignore}
+    if "text" in texts:
+        return texts["text"]
+    if len(texts) != 1:
+        keys = ", ".join(data) or "none"
+        raise BadRecord(
+            f"expected one text{where}, got the keys {keys}. Pass others over: --ignore KEY"
+        )
+    return next(iter(texts.values()))
+
+
+def _places(spans: Sequence[CharSpan]) -> list[tuple[str, str]]:
+    return sorted((repr(span.place), repr(span.label)) for span in spans)
+
+
+def _read_annotation(annotation: dict[str, Any], task: Task) -> list[CharSpan]:
+    """The spans of an annotation, whose labels are of one set. Raises BadRecord."""
+    results = annotation.get("result")
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise BadRecord(expected("as a list of objects", "result", results))
+    spans: dict[str, list[CharSpan]] = {}
+    for result in results:
+        type_, name = result.get("type"), str(result.get("from_name"))
+        if type_ in PASSED_OVER or name in task.settings.ignore:
+            task.counts[f"results of the type {type_}, passed over"] += 1
+            continue
+        if type_ not in ("labels", "hypertextlabels"):
+            raise BadRecord(expected(f"of labels, or of {', '.join(PASSED_OVER)}", "type", type_))
+        unknown = [key for key in result if key not in RESULT]
+        if unknown:
+            raise BadRecord(f"a result with an {unknown_key(unknown[0], RESULT, ignore=False)}")
+        spans.setdefault(name, []).append(_read_region(result.get("value"), result))
+    if len(spans) > 1:
+        *_, last = spans
+        names = " and ".join(spans)
+        raise BadRecord(f"labels of {names}, expected one set. Pass one over: --ignore {last}")
+    return next(iter(spans.values()), [])
+
+
+def _read_region(value: Any, source: Any) -> CharSpan:
     """A region of a text."""
     if not isinstance(value, dict):
         return CharSpan(None, None, None, source, problem=expected("of a region", "value", value))
-    known = {"start", "end", "text", "labels", "globalOffsets"}
+    known = {"start", "end", "text", "labels", "hypertextlabels", "globalOffsets"}
     unknown = [key for key in value if key not in known]
-    labels, quote = value.get("labels"), value.get("text")
-    problem = None
+    labels = value.get("labels", value.get("hypertextlabels"))
+    problem = label = None
     if unknown:
         problem = f"a region with an {unknown_key(unknown[0], known, ignore=False)}"
     elif not isinstance(labels, list) or len(labels) != 1:
         problem = expected("of one label", "labels", labels)
-    return CharSpan(
-        value.get("start"),
-        value.get("end"),
-        labels[0] if labels and problem is None else None,
-        source,
-        quote if isinstance(quote, str) else None,
-        problem,
-    )
+    else:
+        [label] = labels
+    quote = value["text"] if isinstance(value.get("text"), str) else None
+    return CharSpan(value.get("start"), value.get("end"), label, source, quote, problem)
 
 
-def _read_task(record: Record, task: Task) -> Text | str | None:
-    """The text with its spans, or what is wrong with the task, or None if it is left out."""
-    problem = record.problem(("data", dict, "that is an object"))
-    if problem is not None:
-        return problem
-    text = find_text(record.value["data"], task.settings.ignore)
-    if text is None:
-        keys = ", ".join(record.value["data"]) or "none"
-        return f'expected "data" with one text, got the keys {keys}. Pass others over: --ignore KEY'
-    key = next((key for key in ANNOTATIONS if key in record.value), ANNOTATIONS[0])
-    annotations = record.value.get(key, [])
-    if not isinstance(annotations, list) or not all(isinstance(x, dict) for x in annotations):
-        return expected("that are a list of objects", key, annotations)
-    counting = [each for each in annotations if not each.get("was_cancelled")]
-    if not counting:
-        why = "skipped by the annotator" if annotations else "without annotation"
-        task.counts[f"tasks {why}, left out"] += 1
-        return None
-    results = [_read_results(annotation, task) for annotation in _choose(counting)]
-    wrong = next((result for result in results if isinstance(result, str)), None)
-    if wrong is not None:
-        return wrong
-    if any(_places(spans) != _places(results[0]) for spans in results):
-        return (
-            f"{len(results)} annotations that differ, expected one. Mark one as ground truth, or "
-            "leave out the others"
-        )
-    return Text(text, results[0], record.line)  # type: ignore[arg-type]
+def _are_regions(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(x, dict) and "start" in x for x in value)
 
 
-def _choose(annotations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The annotation that is ground truth if there is one, else all."""
-    truth = [annotation for annotation in annotations if annotation.get("ground_truth")]
-    return truth if len(truth) == 1 else annotations
-
-
-def _places(spans: Any) -> list[Any]:
-    return sorted((repr(span.place), repr(span.label)) for span in spans)
-
-
-def _read_results(annotation: dict[str, Any], task: Task) -> list[CharSpan] | str:
-    """The spans of an annotation, or what is wrong with it."""
-    results = annotation.get("result")
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        return expected("that is a list of objects", "result", results)
-    spans = []
-    for result in results:
-        type_ = result.get("type")
-        if type_ in PASSED_OVER:
-            task.counts[f"results of the type {type_}, passed over"] += 1
-            continue
-        if type_ not in ("labels", "hypertextlabels"):
-            return expected(f"of labels, or of {', '.join(sorted(PASSED_OVER))}", "type", type_)
-        unknown = [key for key in result if key not in RESULT]
-        if unknown:
-            return f"a result with an {unknown_key(unknown[0], RESULT, ignore=False)}"
-        spans.append(_read_result(result))
-    return spans
-
-
-def _read_result(result: dict[str, Any]) -> CharSpan:
-    value = result.get("value")
-    if isinstance(value, dict) and isinstance(value.get("hypertextlabels"), list):
-        value = {**value, "labels": value["hypertextlabels"]}
-        del value["hypertextlabels"]
-    return read_value(value, result)
+def _has_regions(record: dict[str, Any]) -> bool:
+    regions = [value for value in record.values() if value and _are_regions(value)]
+    return any("labels" in region for value in regions for region in value)
 
 
 def _fits(sample: Sample) -> bool:
@@ -150,8 +166,10 @@ def _fits(sample: Sample) -> bool:
     )
 
 
-def _read(path: Path, task: Task) -> Reading:
-    return Reading("", make_text_docs(read_label_studio(path, task), task))
-
-
-LABEL_STUDIO = Format("label-studio", _read, _fits, frozenset({"ignore"}))
+LABEL_STUDIO = text_format("label-studio", read_label_studio, KEYS, _fits)
+LABEL_STUDIO_MIN = text_format(
+    "label-studio-min",
+    read_label_studio_min,
+    None,
+    lambda sample: sample.any(lambda record: not MARKS.isdisjoint(record) or _has_regions(record)),
+)

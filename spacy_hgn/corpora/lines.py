@@ -25,6 +25,11 @@ class Line(NamedTuple):
     record: int | None = None
 
     @property
+    def place(self) -> tuple[int, int | None]:
+        """The numbers of line and record."""
+        return self.number, self.record
+
+    @property
     def is_blank(self) -> bool:
         """Whether nothing but blanks is on it."""
         return not self.text.strip(BLANKS)

@@ -13,10 +13,10 @@ from .conll2012 import FILE_PATTERN
 from .docbin import SUFFIX as SPACY_SUFFIX
 from .docbin import list_docbins, read_docbin
 from .errors import CorpusError
-from .formats import Corpus, count_sentences, read_corpus
+from .formats import LoadedCorpus, count_sentences, read_corpus
 from .lines import is_empty
 from .repairs import REPORT_SUFFIX, Repairs
-from .settings import Settings, cannot_follow
+from .settings import ReaderSettings, cannot_follow
 
 PARTS = {"train": ("train",), "dev": ("dev", "valid", "testa"), "test": ("test",)}
 """The parts, and what a part's file or folder has in its name, as people publish them."""
@@ -83,7 +83,7 @@ def choose_files(paths: Sequence[Path]) -> Choice:
 
 def read_part(
     path: Path, nlp: Language, *, format: str = "auto", repairs: Repairs = None, **settings: Any
-) -> Corpus:
+) -> LoadedCorpus:
     """Read a file of any format, ``.spacy`` among them, or all files below a folder.
 
     An empty file is an empty Corpus.
@@ -96,7 +96,7 @@ def read_part(
     if path.is_dir():
         paths = choose_files(list_files(path)).paths or list_docbins(path)
     corpora = [_read_file(each, nlp, format, repairs, settings) for each in paths]
-    return Corpus(
+    return LoadedCorpus(
         docs=[doc for corpus in corpora for doc in corpus.docs],
         sentences=sum(corpus.sentences for corpus in corpora),
         found="; ".join(dict.fromkeys(corpus.found for corpus in corpora)),
@@ -148,13 +148,13 @@ def _has_any(path: Path, names: Sequence[str]) -> bool:
 
 def _read_file(
     path: Path, nlp: Language, format: str, repairs: Repairs, settings: dict[str, Any]
-) -> Corpus:
+) -> LoadedCorpus:
     if path.suffix == SPACY_SUFFIX:
         if format != "auto":
             raise CorpusError(path, cannot_follow("spacy", "format", "auto", format))
-        Settings(**settings).refuse_others(path, "spacy", ())
+        ReaderSettings(**settings).refuse_others(path, "spacy", ())
         docs = read_docbin(path, nlp)
-        return Corpus(docs, sum(map(count_sentences, docs)), "spacy")
+        return LoadedCorpus(docs, sum(map(count_sentences, docs)), "spacy")
     if path.suffix != ANNOTATION and is_empty(path):
-        return Corpus([], 0, "empty")
+        return LoadedCorpus([], 0, "empty")
     return read_corpus(path, nlp, format=format, repairs=repairs, **settings)

@@ -1,31 +1,38 @@
 """What a reader of a format is given, and what it gives."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from .repairs import Repairs
-from .settings import Settings
+from .settings import ReaderSettings
 
 
-@dataclass(frozen=True)
+@dataclass
 class Task:
-    """How to read a file.
+    """How to read files.
 
     nlp: gives the vocabulary, and tokenizes texts. repairs: a list that takes repairs; without
     one, every bad line is an error. counts: takes what was done to records and spans besides
-    reading them, in words, and how often.
+    reading them, in words, and how often. annotated: texts that several annotators may have
+    annotated: a hash of the spans, and where they stand.
     """
 
     nlp: Language
-    settings: Settings = field(default_factory=Settings)
+    settings: ReaderSettings = field(default_factory=ReaderSettings)
     repairs: Repairs = None
     counts: Counter[str] = field(default_factory=Counter)
+    annotated: dict[Hashable, tuple[int, tuple[int, int | None]]] = field(default_factory=dict)
+
+    def renew_vocab(self) -> None:
+        """Forget all words, for they would fill the memory. Docs made before keep theirs."""
+        self.nlp = spacy.blank(self.nlp.lang or "xx")
 
 
 class Reading(NamedTuple):

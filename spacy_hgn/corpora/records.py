@@ -1,13 +1,14 @@
 """JSON records of a file: one a line, or those of one list."""
 
 import json
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .errors import CorpusError, expected, unknown_key
 from .lines import Line, read_lines, read_text
+from .reading import Task
 from .repairs import Repairs, repair_or_raise
 
 HARMLESS = frozenset(
@@ -17,14 +18,12 @@ HARMLESS = frozenset(
 """Keys of records that say nothing about entities."""
 
 _WHITE = " \t\r\n"
-_DECODER = json.JSONDecoder()
+_IN_WORDS: dict[type, str] = {str: "as a string", list: "as a list", dict: "as an object"}
+_Found = TypeVar("_Found")
 
 
-Field = tuple[str, type, str]
-"""A key that a record has to have, the type of its value, and that in words."""
-
-
-TEXT: Field = ("text", str, "that is a string")
+class BadRecord(ValueError):
+    """What is wrong with a record. It is an error, or else the record is left out."""
 
 
 class Record(NamedTuple):
@@ -33,22 +32,44 @@ class Record(NamedTuple):
     line: Line
     value: Any
 
-    def problem(self, *fields: "Field") -> str | None:
-        """What is wrong with the record: the first of the fields that it lacks, or None."""
-        if not isinstance(self.value, dict):
-            return f"expected a JSON object, got {type(self.value).__name__}"
-        wrong = (
-            expected(what, key, self.value.get(key))
-            for key, type_, what in fields
-            if not isinstance(self.value.get(key), type_)
-        )
-        return next(wrong, None)
+    def get(self, key: str, type_: type, optional: bool = False) -> Any:
+        """A value of a type, or of those that are optional None.
 
-    def refuse_unknown(self, known: Set[str], ignore: Sequence[str]) -> None:
-        """Raise CorpusError for a key that isn't known, harmless or to be ignored."""
-        for key in self.value if isinstance(self.value, dict) else ():
-            if key not in known and key not in HARMLESS and key not in ignore:
-                raise self.line.error(unknown_key(key, known))
+        Raises BadRecord for any other, and where the record is no object.
+        """
+        if not isinstance(self.value, dict):
+            raise BadRecord(f"expected a JSON object, got {type(self.value).__name__}")
+        value = self.value.get(key)
+        if not (isinstance(value, type_) or (optional and value is None)):
+            raise BadRecord(expected(_IN_WORDS[type_], key, value))
+        return value
+
+
+def read_each(
+    path: Path,
+    task: Task,
+    read: Callable[[Record, Task], _Found | None],
+    known: Set[str] | None = None,
+) -> Iterator[_Found]:
+    """What a function makes of each record of a file; None leaves it out.
+
+    known: the keys that records have; None where the function looks at them.
+
+    Raises CorpusError for a key that isn't known, harmless or to be ignored, and for what the
+    function raises as BadRecord, unless that is repaired.
+    """
+    for record in read_records(path, task.repairs):
+        keys = record.value if known is not None and isinstance(record.value, dict) else ()
+        for key in keys:
+            if key not in known and key not in HARMLESS and key not in task.settings.ignore:  # type: ignore[operator]
+                raise record.line.error(unknown_key(key, known))  # type: ignore[arg-type]
+        try:
+            found = read(record, task)
+        except BadRecord as error:
+            repair_or_raise(task.repairs, record.line, str(error), became="")
+        else:
+            if found is not None:
+                yield found
 
 
 def read_records(path: str | Path, repairs: Repairs = None) -> Iterator[Record]:
@@ -67,23 +88,28 @@ def is_list(path: str | Path) -> bool:
     return "".join(islice(letters, 2)) in ("[{", "[[", "[]")
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises ValueError for a key that it has twice: one would be passed over."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} twice")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 def _read_each_line(path: str | Path, repairs: Repairs) -> Iterator[Record]:
     for line in read_lines(path):
         if line.is_blank:
             continue
-        found = _parse(line.text)
-        if isinstance(found, str):
-            repair_or_raise(repairs, line, f"expected JSON, got an error ({found})", became="")
+        try:
+            value = _DECODER.decode(line.text)
+        except (ValueError, RecursionError) as error:
+            repair_or_raise(repairs, line, f"expected JSON, got an error ({error})", became="")
         else:
-            yield Record(line, found[0])
-
-
-def _parse(text: str) -> tuple[Any] | str:
-    """The value in a tuple, or what is wrong."""
-    try:
-        return (json.loads(text),)
-    except (ValueError, RecursionError) as error:
-        return str(error)
+            yield Record(line, value)
 
 
 def _read_list(path: Path) -> Iterator[Record]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spacy_hgn.tags.tag_set import check_label
 
-from .sentences import MISSING, Entity, Notation, write_tags
+from .sentences import MISSING_TAG, Notation, TokenSpan, write_tags
 
 OUTSIDE = "O"
 
@@ -36,7 +36,7 @@ class TagScheme:
     @property
     def letters(self) -> str:
         """What its tags may begin with."""
-        return f"{OUTSIDE}{MISSING}B{self.middle}{self.single}{self.last}"
+        return f"{OUTSIDE}{MISSING_TAG}B{self.middle}{self.single}{self.last}"
 
     expected = (
         "O, - for a missing tag, or one of B I E S L U M W, a hyphen and a label (labels without "
@@ -47,13 +47,13 @@ class TagScheme:
         """Whether it is a tag of any scheme."""
         return tag == OUTSIDE or split_tag(tag) is not None
 
-    def read(self, tags: Sequence[str]) -> list[Entity]:
+    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
         """The entities that tags name, the same under every scheme.
 
         B, S, U and W begin an entity; so does a tag that has no entity of its label before it
         to continue. E, L, S, U and W end one. What isn't a tag is outside.
         """
-        entities: list[Entity] = []
+        entities: list[TokenSpan] = []
         is_open = False
         for i, tag in enumerate(tags):
             parts = split_tag(tag)
@@ -68,7 +68,7 @@ class TagScheme:
             is_open = prefix in OPEN
         return entities
 
-    def write(self, entities: Sequence[Entity], length: int) -> list[str]:
+    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The tags of as many tokens, given their entities in order."""
         tags = [OUTSIDE] * length
         end_before, label_before = 0, ""
@@ -82,7 +82,9 @@ class TagScheme:
             end_before, label_before = end, label
         return tags
 
-    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+    def unsure(
+        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
+    ) -> set[int]:
         """The tokens of entities that a tag which can't be read may be a part of."""
         return {
             i
@@ -109,11 +111,11 @@ class Labels:
             return True
         return split_tag(tag) is None and is_label(tag) and any(map(str.isalnum, tag))
 
-    def read(self, tags: Sequence[str]) -> list[Entity]:
+    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
         """The entities that tags name: runs of one label."""
-        entities: list[Entity] = []
+        entities: list[TokenSpan] = []
         for i, tag in enumerate(tags):
-            if tag in (OUTSIDE, MISSING):
+            if tag in (OUTSIDE, MISSING_TAG):
                 continue
             if entities and entities[-1][1:] == (i, tag):
                 entities[-1] = (entities[-1][0], i + 1, tag)
@@ -121,14 +123,16 @@ class Labels:
                 entities.append((i, i + 1, tag))
         return entities
 
-    def write(self, entities: Sequence[Entity], length: int) -> list[str]:
+    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The tags of as many tokens, given their entities in order."""
         tags = [OUTSIDE] * length
         for start, end, label in entities:
             tags[start:end] = [label] * (end - start)
         return tags
 
-    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+    def unsure(
+        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
+    ) -> set[int]:
         """The tokens of entities that a tag which can't be read may be a part of."""
         touching = [e for e in entities if e[0] - 1 in unread or e[1] in unread]
         return {i for start, end, _ in touching for i in range(start, end)}
@@ -145,7 +149,7 @@ IO = Labels()
 FOUND = (IOB2, IOB1, IOBES, BILUO, BMES, BMEWO)
 """The schemes that a file is looked at for."""
 
-SCHEMES: dict[str, Notation] = {
+NOTATIONS: dict[str, Notation] = {
     **{"iob2": IOB2, "bio": IOB2, "iob1": IOB1, "iobes": IOBES, "bioes": IOBES},
     **{"biluo": BILUO, "bilou": BILUO, "bmes": BMES, "bmewo": BMEWO, "io": IO},
 }
@@ -178,7 +182,7 @@ def find_scheme(sentences: Iterable[Sequence[str]]) -> TagScheme:
     impossible: Counter[TagScheme] = Counter()
     foreign: Counter[TagScheme] = Counter()
     for tags in sentences:
-        known = [tag if IOB2.knows(tag) else MISSING for tag in tags]
+        known = [tag if IOB2.knows(tag) else MISSING_TAG for tag in tags]
         entities = IOB2.read(known)
         for scheme in FOUND if entities else ():
             valid = write_tags(entities, known, scheme)

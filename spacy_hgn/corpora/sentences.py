@@ -7,13 +7,13 @@ from typing import Protocol
 from .lines import Line
 from .repairs import Repairs, repair_or_raise
 
-MISSING = "-"
+MISSING_TAG = "-"
 """The tag of a token whose annotation isn't told."""
 
 UNREAD = "\n"
 """What stands for a tag that can't be read, once that is told; no line has it."""
 
-Entity = tuple[int, int, str]
+TokenSpan = tuple[int, int, str]
 """First token, token after the last, label."""
 
 
@@ -32,7 +32,7 @@ class Sentence:
     """A sentence and its entities."""
 
     words: list[str]
-    entities: list[Entity]
+    entities: list[TokenSpan]
     """In order; none overlaps another."""
     missing: list[int]
     """Tokens whose annotation isn't told."""
@@ -55,11 +55,13 @@ class Notation(Protocol):
 
     def knows(self, tag: str) -> bool: ...
 
-    def read(self, tags: Sequence[str]) -> list[Entity]: ...
+    def read(self, tags: Sequence[str]) -> list[TokenSpan]: ...
 
-    def write(self, entities: Sequence[Entity], length: int) -> list[str]: ...
+    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]: ...
 
-    def unsure(self, entities: Sequence[Entity], tags: Sequence[str], unread: Set[int]) -> set[int]:
+    def unsure(
+        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
+    ) -> set[int]:
         """Tokens whose tags may mean something else, as those beside them can't be read."""
 
 
@@ -77,7 +79,7 @@ def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None)
             problem = f"impossible tag {tag} in {notation.name} {before} and {after}"
             problem += f" (possible: {valid})"
             repair_or_raise(repairs, tagged.lines[i], problem, became=valid, was=tag)
-    missing = [i for i, tag in enumerate(tags) if tag == MISSING]
+    missing = [i for i, tag in enumerate(tags) if tag == MISSING_TAG]
     return Sentence(tagged.words, entities, missing, tagged.starts_document)
 
 
@@ -85,20 +87,20 @@ def _read_tags(tagged: TaggedSentence, notation: Notation, repairs: Repairs) -> 
     """The tags, missing where they can't be read, and where they hang on such ones."""
     tags, unread = list(tagged.tags), set()
     for i, tag in enumerate(tagged.tags):
-        if tag == UNREAD or (tag != MISSING and not notation.knows(tag)):
+        if tag == UNREAD or (tag != MISSING_TAG and not notation.knows(tag)):
             unread.add(i)
-            tags[i] = MISSING
+            tags[i] = MISSING_TAG
         if tag != UNREAD and i in unread:
             problem = f"unknown tag {tag!r}, expected {notation.expected}"
-            repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tag)
+            repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING_TAG, was=tag)
     for i in sorted(notation.unsure(notation.read(tags), tags, unread)) if unread else ():
         problem = f"the tag {tags[i]} hangs on one that can't be read"
-        repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING, was=tags[i])
-        tags[i] = MISSING
+        repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING_TAG, was=tags[i])
+        tags[i] = MISSING_TAG
     return tags
 
 
-def write_tags(entities: Sequence[Entity], tags: Sequence[str], notation: Notation) -> list[str]:
+def write_tags(entities: Sequence[TokenSpan], tags: Sequence[str], notation: Notation) -> list[str]:
     """The tags of the entities, missing where the given tags are."""
     valid = notation.write(entities, len(tags))
-    return [MISSING if tag == MISSING else valid[i] for i, tag in enumerate(tags)]
+    return [MISSING_TAG if tag == MISSING_TAG else valid[i] for i, tag in enumerate(tags)]

@@ -1,41 +1,116 @@
-"""Spans as records have them: ``{"start": 0, "end": 8, "label": "PER"}`` or ``[0, 8, "PER"]``."""
+"""Spans of characters as files have them: ``{"start": 0, "end": 8, "label": "PER"}``."""
 
-from collections.abc import Iterator, Set
-from typing import Any
+from collections.abc import Set
+from typing import Any, NamedTuple
 
 from .errors import shorten, unknown_key
-from .texts import CharSpan
+from .lines import Line
 
 START_END = ("start", "end")
 MORE = frozenset(
-    {"text", "token_start", "token_end", "score", "source", "priority", "pattern"}
+    {"text", "token_start", "token_end", "score", "source", "priority", "pattern", "rank"}
     | {"id", "kb_id", "input_hash"}
 )
 """Further keys of a span, which change nothing about it. Its text is compared with the text."""
 
 
+Place = tuple[int, int]
+"""A span's first character, and the one behind its last."""
+
+
+class BadSpan(ValueError):
+    """What is wrong with a span. It is an error, or else its tokens are missing."""
+
+
+class CharSpan(NamedTuple):
+    """A span as a file has it, of any type still.
+
+    source: what stands in the file. quote: the characters that it says it has, if it does.
+    problem: why it can't be read. is_wrong: whether it is known not to be an entity. line: where it
+    stands, if not where its text does.
+    """
+
+    start: Any
+    end: Any
+    label: Any
+    source: Any
+    quote: str | None = None
+    problem: str | None = None
+    is_wrong: bool = False
+    line: Line | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Start and end, if it has them."""
+        given = type(self.start) is int and type(self.end) is int
+        return (self.start, self.end) if given else None
+
+    def says(self, text: str, place: Place) -> bool:
+        """Whether a place of a text has the words that the span says it has."""
+        return self.quote is None or _squeeze(self.quote) == _squeeze(text[slice(*place)])
+
+
 def read_spans(
     items: list[Any], names: tuple[str, str] = START_END, more: Set[str] = MORE
-) -> Iterator[CharSpan]:
-    """The spans of a record. names: the keys of their start and end. more: other keys they have."""
-    for item in items:
-        if isinstance(item, dict):
-            yield read_span(item, names, more)
-        elif isinstance(item, list) and len(item) == 3:
-            yield CharSpan(item[0], item[1], item[2], item)
-        else:
-            got = shorten(repr(item))
-            problem = f"expected [start, end, label] or an object with these, got {got}"
-            yield CharSpan(None, None, None, item, problem=problem)
+) -> list[CharSpan]:
+    """The spans of a record: objects, or ``[0, 8, "PER"]``.
+
+    names: the keys of their start and end. more: other keys that they have.
+    """
+    return [_read_span(item, names, more) for item in items]
 
 
-def read_span(item: dict[str, Any], names: tuple[str, str], more: Set[str]) -> CharSpan:
-    """A span that is an object."""
-    start, end = (item.get(name) for name in names)
+def _read_span(item: Any, names: tuple[str, str], more: Set[str]) -> CharSpan:
+    if isinstance(item, list) and len(item) == 3:
+        return CharSpan(item[0], item[1], item[2], item)
+    if not isinstance(item, dict):
+        got = shorten(repr(item))
+        problem = f"expected [start, end, label] or an object with these, got {got}"
+        return CharSpan(None, None, None, item, problem=problem)
     known = {*names, "label", *more}
     unknown = [key for key in item if key not in known]
-    problem = f"a span with an {unknown_key(unknown[0], known, ignore=False)}" if unknown else None
-    quote = item.get("text")
-    return CharSpan(
-        start, end, item.get("label"), item, quote if isinstance(quote, str) else None, problem
-    )
+    refused = f"a span with an {unknown_key(unknown[0], known, ignore=False)}" if unknown else None
+    quote = item.get("text") if isinstance(item.get("text"), str) else None
+    start, end = (item.get(name) for name in names)
+    return CharSpan(start, end, item.get("label"), item, quote, refused)
+
+
+def locate(span: CharSpan, text: str, offsets: str, is_from_javascript: bool) -> Place | None:
+    """Where a span is, counted in characters; None where it doesn't say.
+
+    JavaScript counts in UTF-16, where an emoji is two. A span behind one is where its quote is.
+    offsets: "characters", "utf16" or "auto". is_from_javascript: whether it may be either.
+
+    Raises BadSpan for a place that may be either, or that is amid an emoji.
+    """
+    place = span.place
+    if place is None or all(char <= "\uffff" for char in text[: max(place)]):
+        return place
+    other = _from_utf16(text, *place)
+    if offsets == "utf16":
+        if other is None:
+            raise BadSpan(f"span {place[0]}-{place[1]} ({span.label}) isn't in the text in UTF-16")
+        return other
+    if offsets == "auto" and span.quote is None and is_from_javascript:
+        raise BadSpan(
+            f"span {place[0]}-{place[1]} ({span.label}) behind an emoji, which is two characters "
+            "in JavaScript: expected --offsets utf16 or --offsets characters"
+        )
+    if offsets == "auto" and span.quote is not None and other is not None:
+        return other if span.says(text, other) and not span.says(text, place) else place
+    return place
+
+
+def _from_utf16(text: str, start: int, end: int) -> Place | None:
+    data = text.encode("utf-16-le")
+    if not 0 <= start <= end <= len(data) // 2:
+        return None
+    try:
+        return len(data[: 2 * start].decode("utf-16-le")), len(data[: 2 * end].decode("utf-16-le"))
+    except UnicodeDecodeError:
+        return None
+
+
+def _squeeze(text: str) -> str:
+    """A text as annotation tools quote it: white space may be told in other ways."""
+    return " ".join(text.replace("\\n", " ").split())

@@ -1,19 +1,17 @@
 """What a corpus's parts hold, and how they fit together."""
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, permutations, product
 from pathlib import Path
-from typing import Any
 
 import spacy
 from spacy.tokens import Doc, Span
 
 from .parts import find_parts, iterate_docs, split_sentences
 from .schemes import IOB2, OUTSIDE
-from .sentences import MISSING, Entity
+from .sentences import MISSING_TAG, TokenSpan
 from .similar_labels import find_similar
 
 Tags = tuple[str, ...]
@@ -41,34 +39,11 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Lengths:
-    """Texts of a part beside what a Hero holds.
-
-    over_long: Docs with more word pieces than the Hero holds at once; it reads them in
-    overlapping pieces. tokens_beyond: their tokens that it would miss if it cut them off.
-    tokens_cut: tokens with more pieces than it holds, all but the first of which it does miss.
-    """
-
-    over_long: int
-    tokens_beyond: int
-    tokens_cut: int
-
-
-@dataclass(frozen=True)
-class HeroFit:
-    """A Hero, the word pieces that it holds at once, and each part's texts beside that."""
-
-    hero: str
-    limit: int
-    parts: dict[str, Lengths]
-
-
-@dataclass(frozen=True)
 class Conflict:
     """A sentence, and its entities in each of two parts."""
 
     words: list[str]
-    entities: dict[str, list[Entity]]
+    entities: dict[str, list[TokenSpan]]
 
 
 @dataclass(frozen=True)
@@ -139,34 +114,6 @@ def count_parts(folder: Path) -> dict[str, Counts]:
     return {part: count(iterate_docs(path, nlp)) for part, path in find_parts(folder).items()}
 
 
-def measure(parts: Mapping[str, Iterable[Doc]], hero: str) -> HeroFit:
-    """Measure the texts of each part by a Hero, named as in the config.
-
-    Raises ValueError where there is no such Hero.
-    """
-    from spacy_hgn.hero.hero_files import load_hero, piece_limit  # torch comes with it
-
-    loaded = load_hero(hero, {}, {})
-    limit = piece_limit(loaded)
-    lengths = {part: count_over_long(docs, loaded.tokenizer, limit) for part, docs in parts.items()}
-    return HeroFit(hero, limit, lengths)
-
-
-def count_over_long(docs: Iterable[Doc], tokenizer: Any, limit: int) -> Lengths:
-    """Count what has more word pieces than ``limit``, special ones included."""
-    from spacy_hgn.hero.word_pieces import encode_spans  # torch comes with it
-
-    room = limit - tokenizer.num_special_tokens_to_add()
-    spans = [doc[:] for doc in docs if len(doc)]
-    wholes = [whole for [whole] in encode_spans(tokenizer, spans, sys.maxsize)] if spans else []
-    over_long = [whole for whole in wholes if len(whole.ids) > limit]
-    return Lengths(
-        over_long=len(over_long),
-        tokens_beyond=sum(_count_beyond(whole.token_pieces, room) for whole in over_long),
-        tokens_cut=sum(len(pieces) > room for whole in over_long for pieces in whole.token_pieces),
-    )
-
-
 def find_overlaps(parts: Mapping[str, Iterable[Doc]], n_examples: int = 3) -> list[Overlap]:
     """Compare the sentences of each two parts, token by token.
 
@@ -225,14 +172,6 @@ def _crosses_sentences(entity: Span) -> bool:
     return any(token.is_sent_start for token in entity[1:])
 
 
-def _count_beyond(token_pieces: Sequence[Sequence[int]], room: int) -> int:
-    used = beyond = 0
-    for pieces in token_pieces:
-        beyond += bool(pieces) and used >= room
-        used += len(pieces)
-    return beyond
-
-
 def _collect(docs: Iterable[Doc]) -> Annotations:
     annotations: Annotations = {}
     for doc in docs:
@@ -245,7 +184,7 @@ def _collect(docs: Iterable[Doc]) -> Annotations:
 def _tags(sentence: Span) -> Iterator[str]:
     for token in sentence:
         if token.ent_iob == 0:
-            yield MISSING
+            yield MISSING_TAG
         else:
             yield f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else OUTSIDE
 
@@ -256,4 +195,4 @@ def _find_conflict(some: Iterable[Tags], others: Iterable[Tags]) -> tuple[Tags, 
 
 
 def _differ(tags: Tags, others: Tags) -> bool:
-    return any(x != y and MISSING not in (x, y) for x, y in zip(tags, others))
+    return any(x != y and MISSING_TAG not in (x, y) for x, y in zip(tags, others))

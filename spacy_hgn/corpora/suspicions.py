@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from .lines import Line
 from .schemes import IOB2
-from .sentences import MISSING
+from .sentences import MISSING_TAG
 
 _NUMBER = re.compile(r"\d+")
 _RANGE = re.compile(r"\d+[-.]\d+")
@@ -28,7 +28,7 @@ class Suspicions:
         """Look at a sentence; not at lines that are comments."""
         if not words:
             return
-        known = [tag == MISSING or IOB2.knows(tag) for tag in tags]
+        known = [tag == MISSING_TAG or IOB2.knows(tag) for tag in tags]
         self._sentences += 1
         if looks_like_comment(lines[0]) and not known[0] and len(lines) > 1:
             self._commented += 1

@@ -1,62 +1,76 @@
 """Texts and their spans of characters, whatever a file calls them, become Docs."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
 from .errors import shorten
 from .lines import Line
-from .reading import Task
+from .reading import Format, Reading, Sample, Task
+from .records import BadRecord, Record, read_each
 from .repairs import repair_or_raise
 from .schemes import is_label
+from .spans import BadSpan, CharSpan, Place, locate
 
 TRIMMED = "spans trimmed of blanks at their ends"
-
-
-class CharSpan(NamedTuple):
-    """A span as a file has it, of any type still.
-
-    source: what stands in the file. quote: the characters that it says it has, if it does.
-    problem: why it can't be read. is_wrong: whether it is known not to be an entity. line: where it
-    stands, if not where its text does.
-    """
-
-    start: Any
-    end: Any
-    label: Any
-    source: Any
-    quote: str | None = None
-    problem: str | None = None
-    is_wrong: bool = False
-    line: Line | None = None
-
-    @property
-    def place(self) -> tuple[int, int] | None:
-        """Start and end, if it has them."""
-        given = type(self.start) is int and type(self.end) is int
-        return (self.start, self.end) if given else None
+IN_UTF16 = "spans counted in UTF-16, as JavaScript does"
 
 
 @dataclass(frozen=True)
 class Text:
     """A text. spans: None if nobody annotated it. line: where it stands.
 
-    is_partial: whether nothing is known of tokens outside of the spans.
+    is_partial: whether nothing is known of tokens outside of the spans. is_from_javascript: whether
+    a tool wrote it that may count an emoji as two characters.
     """
 
     text: str
     spans: Sequence[CharSpan] | None
     line: Line
     is_partial: bool = False
+    is_from_javascript: bool = False
+
+
+def text_format(
+    name: str,
+    read: Callable[[Record, Task], Text | None],
+    known: Set[str] | None,
+    fits: Callable[[Sample], bool],
+    *follows: str,
+) -> Format:
+    """A format of records with a text and its spans. known: the keys that they have, if fixed."""
+
+    def read_file(path: Path, task: Task) -> Reading:
+        return Reading("", make_text_docs(read_each(path, task, read, known), task))
+
+    return Format(name, read_file, fits, frozenset({"ignore", "offsets", *follows}))
+
+
+def is_first(line: Line, key: Hashable, spans: Sequence[CharSpan], task: Task) -> bool:
+    """Whether no annotator annotated a text before. key: what its file calls the text.
+
+    Raises BadRecord where one did, and otherwise: nobody says who is right.
+    """
+    places = hash(tuple(sorted((repr(span.place), repr(span.label)) for span in spans)))
+    before, first = task.annotated.setdefault((line.path, repr(key)), (places, line.place))
+    if before != places:
+        raise BadRecord(f"annotated in another way in line {first[0]}: expected one annotation")
+    if first == line.place:
+        return True
+    task.counts["further annotations of a text, the same, left out"] += 1
+    return False
 
 
 def make_text_docs(texts: Iterable[Text], task: Task) -> Iterator[Doc]:
     """Tokenize texts and set their entities. Sentences aren't set."""
     for text in texts:
-        problem = _problem_with(text.text)
+        problem = None
+        if any("\ud800" <= char <= "\udfff" for char in text.text):
+            problem = 'expected a "text" of Unicode characters, got half of a surrogate pair'
         doc = None if problem else task.nlp.make_doc(text.text)
         if doc is None or not len(doc):
             problem = problem or 'expected a "text" with tokens, got none'
@@ -64,12 +78,6 @@ def make_text_docs(texts: Iterable[Text], task: Task) -> Iterator[Doc]:
             continue
         _Annotation(doc, text, task).annotate()
         yield doc
-
-
-def _problem_with(text: str) -> str | None:
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        return 'expected a "text" of Unicode characters, got half of a surrogate pair'
-    return None
 
 
 @dataclass
@@ -100,52 +108,56 @@ class _Annotation:
             self.doc.spans[self.task.settings.rejected] = self.wrong
 
     def _add(self, given: CharSpan) -> None:
-        span = self._find(given)
-        if isinstance(span, str):
+        settings, place = self.task.settings, None
+        try:
+            place = locate(given, self.doc.text, settings.offsets, self.text.is_from_javascript)
+            span = self._align(given, place)
+        except BadSpan as error:
             line, was = given.line or self.text.line, _dump(given.source)
-            repair_or_raise(self.task.repairs, line, span, became="missing", was=was)
-            self.unclear.update(self._tokens_in(*(given.place or (0, len(self.doc.text)))))
-        elif given.is_wrong:
+            repair_or_raise(self.task.repairs, line, str(error), became="missing", was=was)
+            self.unclear.update(self._tokens_in(*(place or (0, len(self.doc.text)))))
+            return
+        self.task.counts.update([IN_UTF16] if place != given.place else [])
+        if given.is_wrong:
             self.wrong.append(span)
         else:
             self.entities.append(span)
             self.labels.update(dict.fromkeys(range(span.start, span.end), span.label_))
 
-    def _find(self, given: CharSpan) -> Span | str:
-        """The span, or what is wrong with it."""
-        text, (start, end, label, *_) = self.doc.text, given
+    def _align(self, given: CharSpan, place: Place | None) -> Span:
+        """The span on the Doc. Raises BadSpan."""
+        text, label = self.doc.text, given.label
         if given.problem:
-            return given.problem
-        if given.place is None or not is_label(label):
+            raise BadSpan(given.problem)
+        if place is None or not is_label(label):
             got = shorten(repr(given.source))
-            return f"expected integers as start and end and a string as label, got {got}"
+            raise BadSpan(f"expected integers as start and end and a string as label, got {got}")
+        start, end = place
         if not 0 <= start < end <= len(text):
-            return f"span {start}-{end} ({label}) isn't in the text, which ends at {len(text)}"
+            raise BadSpan(
+                f"span {start}-{end} ({label}) isn't in the text, which ends at {len(text)}"
+            )
         described = f"span {start}-{end} {text[start:end]!r} ({label})"
-        if given.quote is not None and _squeeze(given.quote) != _squeeze(text[start:end]):
-            return f"{described} isn't what it says that it is, {given.quote!r}"
+        if not given.says(text, place):
+            raise BadSpan(f"{described} isn't what it says that it is, {given.quote!r}")
         inside = text[start:end].strip()
         if not inside:
-            return f"{described} has nothing but blanks"
+            raise BadSpan(f"{described} has nothing but blanks")
         first = start + text[start:end].index(inside)
         tokens = self._tokens_in(first, first + len(inside))
         span = self.doc.char_span(first, first + len(inside), label=label)
         if span is None:
-            return f"misaligned {described}, tokens there: {[self.doc[i].text for i in tokens]}"
+            words = [self.doc[i].text for i in tokens]
+            raise BadSpan(f"misaligned {described}, tokens there: {words}")
         overlapped = [self.labels[i] for i in tokens if i in self.labels]
         if overlapped and not given.is_wrong:
-            return f"{described} overlaps one before it ({overlapped[0]})"
+            raise BadSpan(f"{described} overlaps one before it ({overlapped[0]})")
         self.task.counts.update([TRIMMED] if len(inside) < end - start else [])
         return span
 
     def _tokens_in(self, start: int, end: int) -> list[int]:
         """The tokens that have any of these characters."""
         return [t.i for t in self.doc if t.idx < end and t.idx + len(t) > start]
-
-
-def _squeeze(text: str) -> str:
-    """A text as annotation tools quote it: white space may be told in other ways."""
-    return " ".join(text.replace("\\n", " ").split())
 
 
 def _dump(source: Any) -> str:

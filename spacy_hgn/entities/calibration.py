@@ -8,6 +8,9 @@ import numpy
 COLDEST, HOTTEST = 0.05, 20.0
 """Where temperatures are sought."""
 
+FEWEST = 50
+"""Entities from which on a temperature is taken: the error of calibration of fewer is chance."""
+
 
 def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
     """The probabilities that the logits divided by the temperature have.
@@ -38,6 +41,23 @@ def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
         expected = (temper(probabilities, 1 / middle) * logits).sum()
         low, high = (middle, high) if expected < gold else (low, middle)
     return 2 / (low + high)
+
+
+def reason_to_keep(temperature: float, scores: int, error: float, error_at_1: float) -> str | None:
+    """Why probabilities had better stay as they are; None where the temperature is good.
+
+    scores: of so many entities. error, error_at_1: of calibration, at the temperature and at 1.
+    """
+    if scores < FEWEST:
+        return f"too few entities: {scores}, expected {FEWEST} or more"
+    if not COLDEST * 1.01 < temperature < HOTTEST / 1.01:
+        return f"the best temperature is at the bound of those that are tried, {temperature:.3g}"
+    if error > error_at_1:
+        return (
+            f"the temperature {temperature:.3f} would raise the error of calibration from "
+            f"{error_at_1:.4f} to {error:.4f}"
+        )
+    return None
 
 
 def _logs(probabilities: numpy.ndarray) -> numpy.ndarray:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy
 
-from ..tags.decoding import Borders, allowed_tags
-from ..tags.steps import Steps
+from ..tags.decoding import Borders, Steps, allowed_tags
 from ..tags.tag_set import TagSet
 
 FLOOR = float(numpy.finfo("float32").tiny)  # a tag that underflowed is improbable, not forbidden
@@ -18,7 +17,8 @@ SAFE = 1e100  # from here, a step or two with factors of FLOOR stay within float
 
 
 class Weights(NamedTuple):
-    """By what a token multiplies the weight of a tagging; 0 is forbidden.
+    """A tagging's weight is the product of its tokens' weights: these, by what a token is in an
+    entity. 0 is forbidden.
 
     *Shapes:* that of outside is (tokens,), those of the others are (tokens, labels).
     """

@@ -1,42 +1,27 @@
 """Entities and their scores on a Doc: ``doc.ents``, ``doc.spans`` and ``ent._.score``."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
 from ..tags.decoding import Borders, Entity, borders_of
 from ..util.lists import ends_of
+from .entity_group import EntityGroup
+from .score import MARK, keep_scores, register_score, score_of
 
-logger = logging.getLogger("spacy_hgn")
-
-MARK = {"factory": "hgn_ner"}
-"""Tells the groups of this factory's components from others in ``doc.spans``."""
-
-
-def register_score() -> None:
-    """Let every Span have ``._.score``; another extension of that name is left as it is."""
-    if not Span.has_extension("score"):
-        Span.set_extension("score", getter=score_of)
-    elif Span.get_extension("score")[2] is not score_of:
-        logger.warning(
-            "There is another extension Span._.score: hgn_ner's scores are only in doc.spans."
-        )
-
-
-def score_of(span: Span) -> float | None:
-    """The probability that hgn_ner gave to the entity; None if it didn't predict it."""
-    for group in span.doc.spans.values():
-        if MARK.items() <= group.attrs.items():
-            entities = group.attrs["entities"]
-            i = int(numpy.searchsorted(entities[:, 0], span.start_char))
-            if i < len(entities) and tuple(entities[i].tolist()) == _key(span):
-                return float(group.attrs["scores"][i])
-    return None
+__all__ = [
+    "MARK",
+    "annotate",
+    "borders_alone",
+    "borders_before",
+    "predicted_entities",
+    "register_score",
+    "score_of",
+]
 
 
 def annotate(
@@ -69,6 +54,7 @@ def annotate(
         _add_entities(doc, fitting, bare)
         if key is not None:
             doc.spans[key] = _to_group(doc, key, _sorted([*before, *found]))
+            keep_scores(doc, found)
 
 
 def _fits(span: Span, free: numpy.ndarray, first: int) -> bool:
@@ -76,15 +62,15 @@ def _fits(span: Span, free: numpy.ndarray, first: int) -> bool:
     return bool(free[first + span.start : first + span.end].all())
 
 
-def _to_group(doc: Doc, key: str, scored: Sequence[tuple[Span, float]]) -> SpanGroup:
+def _to_group(doc: Doc, key: str, scored: Sequence[tuple[Span, float]]) -> EntityGroup:
     entities = [span for span, _ in scored]
     attrs = {
         **MARK,
         "scores": numpy.array([score for _, score in scored], dtype="float32"),
-        # By characters: retokenizing moves tokens, and a group's spans can't be read then.
+        # By characters: retokenizing moves tokens.
         "entities": numpy.array(list(map(_key, entities)), dtype="uint64").reshape(-1, 3),
     }
-    return SpanGroup(doc, name=key, spans=entities, attrs=attrs)
+    return EntityGroup(doc, name=key, spans=entities, attrs=attrs)
 
 
 def _sorted(scored: list[tuple[Span, float]]) -> list[tuple[Span, float]]:

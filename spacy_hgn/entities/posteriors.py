@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy
 
-from ..tags.decoding import Borders, Entity, may_go_on, parts_with, take_parts
-from ..tags.steps import Steps
+from ..tags.decoding import Borders, Entity, Steps, may_go_on, parts_with, take_parts
 from ..tags.tag_set import TagSet
 from .forward_backward import LINEAR, LOG, Weights, is_safe, sum_both_ways, to_chain, weigh
 

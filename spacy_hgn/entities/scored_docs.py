@@ -13,7 +13,13 @@ from spacy.util import minibatch
 from ..tags.decoding import Borders, Entity, borders_of, decode
 from ..tags.tag_set import MISSING, TagSet, gold_tags
 from ..util.lists import ends_of
-from .calibration import fit_temperature, temper
+from .calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    reason_to_keep,
+    reliability,
+    temper,
+)
 from .posteriors import entity_probabilities
 
 Corpus = Callable[[Language], Iterable[Example]]
@@ -46,9 +52,9 @@ class Judged:
 
 def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
     """Predict a corpus with what comes before the component in the pipeline, and compare."""
-    component = cast(Tagger, nlp.get_pipe(name))
     if name not in nlp.pipe_names:
         raise ValueError(f"Expected {name} to run in the pipeline, got {nlp.pipe_names}.")
+    component = cast(Tagger, nlp.get_pipe(name))
     rest = nlp.pipe_names[nlp.pipe_names.index(name) :]
     found = []
     for examples in minibatch(corpus(nlp), nlp.batch_size):
@@ -62,16 +68,27 @@ def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
     return found
 
 
-def calibrate(component: Tagger, texts: Iterable[Judged]) -> None:
+def calibrate(component: Tagger, texts: Sequence[Judged]) -> str | None:
     """Give the component the temperature under which the gold tags are most probable.
 
-    Raises ValueError where there is no gold.
+    Where that would be worse than none, the temperature is 1, and the reason is returned.
+    Raises ValueError where there are no gold entities.
     """
     known = [(text.probabilities, text.tags, text.tags != MISSING) for text in texts]
-    component.temperature = fit_temperature(
-        numpy.concatenate([p[rows] for p, _, rows in known] or [numpy.empty((0, 1))]),
-        numpy.concatenate([tags[rows] for _, tags, rows in known] or [numpy.empty(0)]),
+    tags = numpy.concatenate([tags[rows] for _, tags, rows in known] or [numpy.empty(0)])
+    if not (tags > 0).any():  # 0 is O
+        raise ValueError("Expected gold entities to calibrate by, got none.")
+    probabilities = numpy.concatenate([p[rows] for p, _, rows in known])
+    temperature = fit_temperature(probabilities, tags)
+    before, after = (reliability(*scores_of(component, texts, t)) for t in (1.0, temperature))
+    reason = reason_to_keep(
+        temperature,
+        sum(each.count for each in before),
+        expected_calibration_error(after),
+        expected_calibration_error(before),
     )
+    component.temperature = temperature if reason is None else 1.0
+    return reason
 
 
 def scores_of(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 import numpy
@@ -113,6 +114,14 @@ class Explanation:
     def to_json(self, indent: int | None = None) -> str:
         """``to_dict`` as JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+    def _repr_html_(self) -> str:
+        """The page of ``spacy hgn explain``, in a frame, as notebooks show it."""
+        from .page import render_page
+
+        page = escape(render_page(self, "Explanation"))
+        style = "width: 100%; height: 40rem; border: 0"
+        return f'<iframe srcdoc="{page}" sandbox="allow-scripts" style="{style}"></iframe>'
 
 
 def explain(

@@ -2,7 +2,7 @@
 
 A unit reads its windows from the left; one that reads from the right does the same in the mirrored
 text, so every place below is counted as if read from the left. Windows that begin at the same
-token are one *run* (see ``runs.py``): it takes as many steps as the longest of them. Runs are
+token are one *run* (see ``windows.py``): it takes as many steps as the longest of them. Runs are
 sorted by their length, so that those still going at a step are the first ones.
 """
 

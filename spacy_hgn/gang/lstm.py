@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .runs import Reading, Runs
-from .windows import Window
+from .windows import Reading, Runs, Window
 
 # A processor steps as many runs together as keep a step's gates in its cache.
 BLOCK_BYTES = 2**22

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .lstm import half_of
-from .runs import Reading
-from .windows import Window
+from .windows import Reading, Window
 
 
 class Bidirectional(nn.Module):

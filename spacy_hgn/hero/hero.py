@@ -82,8 +82,15 @@ class Hero(TransformerModel):
         return seal(super().to_bytes())
 
     def from_bytes(self, bytes_data: bytes) -> "Hero":
-        """Load the model. Raises ValueError where the data were cut short or changed."""
+        """Load the model. Raises ValueError where the data were cut short or changed, or are those
+        of a Hero of another name."""
+        expected = self.attrs["name"]
         super().from_bytes(unseal(bytes_data, "transformer model"))
+        if (found := self.attrs["name"]) != expected:
+            raise ValueError(
+                f"The transformer was trained from {found!r}, but the config says name = "
+                f"{expected!r}. A trained pipeline keeps its Hero: train another one from there."
+            )
         return self
 
 
@@ -98,7 +105,7 @@ def init(model: Hero, X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: Hero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
-    spans, pieces, alignment = prepare_docs(model, docs)
+    spans, pieces, alignment = prepare_docs(model, docs, model.attrs["get_spans"](docs))
     if pieces is None or alignment is None:
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
@@ -113,15 +120,19 @@ def forward(
 
 
 def prepare_docs(
-    model: Hero, docs: Sequence[Doc]
+    model: Hero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
 ) -> tuple[list[list[Span]], WordpieceBatch | None, Alignment | None]:
-    """Each Doc's spans, the word pieces of all spans, and which are whose; None if there are
-    none. What is needed on the way to these is much for a long Doc, and given up here."""
-    parts = _encode_docs(model, docs)
+    """Cut texts into word pieces.
+
+    spans: of each Doc, from ``get_spans``. Returns each Doc's spans as the Hero can hold them,
+    their word pieces, and which token has which; None where there are no pieces. What is
+    needed on the way to these is much for a long Doc, and given up here.
+    """
+    parts = _encode_docs(model, docs, spans)
     rows = [part for doc_parts in parts for part in doc_parts]
-    spans = [[part.span for part in doc_parts] for doc_parts in parts]
+    held = [[part.span for part in doc_parts] for doc_parts in parts]
     if not rows:
-        return spans, None, None
+        return held, None, None
     alignment = align_docs(
         [len(doc) for doc in docs],
         [len(doc_parts) for doc_parts in parts],
@@ -130,26 +141,28 @@ def prepare_docs(
         [len(row.ids) for row in rows],
     )
     _log_losses(model, docs, rows, alignment)
-    return spans, pad_batch(model.tokenizer, rows, alignment.row_width), alignment
+    return held, pad_batch(model.tokenizer, rows, alignment.row_width), alignment
 
 
-def _encode_docs(model: Hero, docs: Sequence[Doc]) -> list[list[PieceSpan]]:
+def _encode_docs(
+    model: Hero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
+) -> list[list[PieceSpan]]:
     """Each Doc's spans as sequences that the Hero can hold."""
-    nested = [[span for span in spans if len(span)] for spans in model.attrs["get_spans"](docs)]
-    for doc, spans in zip(docs, nested):
-        if len(doc) and not spans:
+    nested = [[span for span in of_doc if len(span)] for of_doc in spans]
+    for doc, of_doc in zip(docs, nested):
+        if len(doc) and not of_doc:
             raise ValueError(
                 f"get_spans returned no span for a Doc of {len(doc)} tokens: {doc.text[:50]!r}. "
                 "Expected spans that cover the text."
             )
-    flat = [span for spans in nested for span in spans]
+    flat = [span for of_doc in nested for span in of_doc]
     if flat and not model.shim.is_loaded:
         raise ValueError(
             f"The Hero {model.attrs['name']!r} isn't loaded yet. Call nlp.initialize() before "
             "using the pipeline, or load a trained one."
         )
     encoded = iter(encode_spans(model.tokenizer, flat, model.shim.max_pieces) if flat else [])
-    return [[part for _ in spans for part in next(encoded)] for spans in nested]
+    return [[part for _ in of_doc for part in next(encoded)] for of_doc in nested]
 
 
 def _encode_pieces(model: Hero, pieces: WordpieceBatch, is_train: bool) -> tuple[Any, Callable]:

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,24 @@ from transformers.modeling_utils import no_init_weights
 
 from ..backend.torch_shim import weights_from_bytes, weights_to_bytes
 
+HUB_SETTINGS = (
+    "cache_dir",
+    "code_revision",
+    "force_download",
+    "local_files_only",
+    "proxies",
+    "resume_download",
+    "revision",
+    "subfolder",
+    "token",
+    "trust_remote_code",
+    "use_auth_token",
+)
+"""How a Hero is got from the hub. A trained one comes from its own files."""
+
+ATTENTIONS = ("eager", "sdpa", "flash_attention_2", "flex_attention")
+"""Implementations of the attention in the library itself; other names are code on the hub."""
+
 # XLNet and others state no limit; the lengths that they were trained on end here.
 UNSTATED_LIMIT = 512
 
@@ -22,10 +41,12 @@ def load_hero(
 ) -> HFObjects:
     """Load a pretrained Transformer by its hub name or from a local folder.
 
-    Raises ValueError, with the library's own words, where there is none by that name.
+    Raises ValueError, with the library's own words, where there is none by that name, and for a
+    setting that its configuration doesn't have.
     """
     try:
-        config = AutoConfig.from_pretrained(name, **{**transformer_config, "return_dict": True})
+        settings = {**transformer_config, "return_dict": True, "return_unused_kwargs": True}
+        config, unknown = AutoConfig.from_pretrained(name, **settings)
         tokenizer = AutoTokenizer.from_pretrained(name, **tokenizer_config)
         transformer = AutoModel.from_pretrained(name, config=config)
     except (OSError, ValueError, ImportError) as error:
@@ -33,6 +54,7 @@ def load_hero(
             f"Can't load the Hero {name!r}. Expected the name of a model on the Hugging Face "
             f"hub, or a local folder with config.json, tokenizer and weights. {error}"
         ) from error
+    _require_known(unknown, config)
     return _prepare(tokenizer, transformer)
 
 
@@ -49,10 +71,15 @@ def hero_to_bytes(hero: HFObjects) -> bytes:
     return srsly.msgpack_dumps(message)
 
 
-def hero_from_bytes(data: bytes) -> HFObjects:
+def hero_from_bytes(
+    data: bytes, tokenizer_config: dict[str, Any] = {}, transformer_config: dict[str, Any] = {}
+) -> HFObjects:
     """Rebuild a Hero from ``hero_to_bytes``, asking no network and running no code of its own.
 
-    Raises ValueError where it needs such code, or has a file that belongs elsewhere.
+    tokenizer_config, transformer_config: of the pipeline's config. They hold also where they aren't
+    those of the training, as in ``spacy.load(path, config={...})``.
+    Raises ValueError where it needs such code, has a file that belongs elsewhere, or where
+    its weights or its configuration can't be as the settings say.
     """
     message = srsly.msgpack_loads(data)
     alone = {"local_files_only": True, "trust_remote_code": False}
@@ -63,7 +90,9 @@ def hero_from_bytes(data: bytes) -> HFObjects:
         settings = json.dumps(_without_kernels(message["config"]))
         (Path(folder) / "config.json").write_text(settings, encoding="utf8")
         config = AutoConfig.from_pretrained(folder, **alone)
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=message["use_fast"], **alone)
+        _change(config, _without_hub(transformer_config))
+        of_tokenizer = {"use_fast": message["use_fast"], **_without_hub(tokenizer_config), **alone}
+        tokenizer = AutoTokenizer.from_pretrained(folder, **of_tokenizer)
     with no_init_weights():
         transformer = AutoModel.from_config(config, trust_remote_code=False)
     hero = _prepare(tokenizer, transformer)
@@ -95,6 +124,34 @@ def _prepare(tokenizer: Any, transformer: Any) -> HFObjects:
         transformer.pooler = None  # nothing reads it, and it would never be trained
     transformer.to(get_torch_default_device())
     return HFObjects(tokenizer, transformer, None)
+
+
+def _change(config: Any, settings: dict[str, Any]) -> None:
+    """Give a stored configuration the pipeline's settings."""
+    settings = dict(settings)
+    attention = settings.pop("attn_implementation", None)
+    if attention not in (None, *ATTENTIONS):
+        raise ValueError(
+            "transformer_config: expected an attn_implementation of "
+            f"{', '.join(ATTENTIONS)} in a trained pipeline, got {attention!r}."
+        )
+    _require_known((name for name in settings if not hasattr(config, name)), config)
+    if attention is not None:
+        config._attn_implementation = attention
+    for name, value in settings.items():
+        setattr(config, name, value)
+
+
+def _require_known(unknown: Iterable[str], config: Any) -> None:
+    if names := sorted(unknown):
+        raise ValueError(
+            f"transformer_config: {type(config).__name__} has no {', '.join(names)}. Expected "
+            "settings of the Hero's configuration, such as output_attentions."
+        )
+
+
+def _without_hub(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in HUB_SETTINGS}
 
 
 def _path_in(folder: str, name: str) -> Path:

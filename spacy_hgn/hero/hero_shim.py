@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.utils import ModelOutput
 
+from ..backend.memory import limit_kept_kernels
 from ..backend.precision import check_precision
 from ..backend.torch_shim import TorchShim
 from .embedding_gradients import EmbeddingGradients
@@ -46,6 +47,7 @@ class HeroShim(TorchShim, HFShim):
             "precision": check_precision(precision),
             "trained_layers": check_trained_layers(trained_layers),
         }
+        limit_kept_kernels()
         self._upper: UpperLayers | None = None
         self.precision = precision
         self._embeddings = EmbeddingGradients()
@@ -114,7 +116,10 @@ class HeroShim(TorchShim, HFShim):
     def from_bytes(self, bytes_data: bytes) -> "HeroShim":
         hero = srsly.msgpack_loads(bytes_data)["hero"]
         if hero:
-            self._hfmodel = hero_from_bytes(hero)
+            settings = self.settings
+            self._hfmodel = hero_from_bytes(
+                hero, settings["tokenizer_config"], settings["transformer_config"]
+            )
             self._model = self._hfmodel.transformer
             self._upper = None
             self.step_size.clear()

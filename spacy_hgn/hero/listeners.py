@@ -3,19 +3,21 @@
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
-from weakref import WeakKeyDictionary, ref
 
 from spacy.language import Language
-from spacy.pipeline.tok2vec import Tok2VecListener
+from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
 from spacy.tokens import Doc
 from spacy_transformers.layers import TransformerListener
+from spacy_transformers.pipeline_component import Transformer
 from thinc.api import Model
 
+from ..util.owner import owner_of
+from .frozen.trained_over import require_hero
 from .hero_shim import HeroShim
 
 logger = logging.getLogger("spacy_hgn")
 
-_pipelines: WeakKeyDictionary[Any, ref[Language]] = WeakKeyDictionary()
+Listener = TransformerListener | Tok2VecListener
 
 
 def require_upstream(model: Model, nlp: Language) -> None:
@@ -23,7 +25,7 @@ def require_upstream(model: Model, nlp: Language) -> None:
     pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
     fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
     for node in model.walk():
-        if isinstance(node, TransformerListener | Tok2VecListener) and id(node) not in fed:
+        if isinstance(node, Listener) and id(node) not in fed:
             raise ValueError(
                 f"hgn_ner listens to a component called {node.upstream_name!r} ('*' is any), "
                 f"but none before it in the pipeline offers vectors to a {node.name}: "
@@ -32,17 +34,12 @@ def require_upstream(model: Model, nlp: Language) -> None:
             )
 
 
-def belong_to(component: Any, nlp: Language) -> None:
-    """Remember a component's pipeline. Not in the component, which is pickled."""
-    _pipelines[component] = ref(nlp)
-
-
 def shares_upstream(component: Any, name: str) -> bool:
     """Whether others listen to what a component listens to, as far as its pipeline is known.
 
     name: the component's.
     """
-    nlp = _pipelines.get(component, lambda: None)()
+    nlp = owner_of(component)
     return nlp is not None and any(others for _, _, others in _shared(name, nlp))
 
 
@@ -84,23 +81,55 @@ def _divides(pipe: Any) -> bool:
     return any(isinstance(shim, HeroShim) for node in pipe.model.walk() for shim in node.shims)
 
 
-def require_vectors(model: Model, docs: Iterable[Doc], is_head: bool = False) -> None:
-    """Raise ValueError for Docs without the vectors that a listener reads off them, or with
-    those of other tokens.
+def require_vectors(component: Any, docs: Iterable[Doc]) -> None:
+    """Raise ValueError for Docs without the vectors that a component's listener reads off them,
+    or with those of other tokens or of another component than the one that it listens to.
 
-    is_head: whether the component may have been stored without its transformer.
+    component: a ``TagPipe``. One that was trained over a frozen Hero requires that one's.
     """
-    filled = [doc for doc in docs if len(doc)]
+    docs = [doc for doc in docs if len(doc)]
+    is_head = component.trained_over is not None
+    for node in component.model.walk():
+        if isinstance(node, Listener):
+            _require_own_upstream(component, node)
+            for doc in docs:
+                _check_vectors(doc, node, is_head)
+    if is_head:
+        require_hero(component.model, docs, component.trained_over, component.name)
+
+
+def forget_batch(model: Model) -> None:
+    """Let a Tok2VecListener know nothing of a batch that has been learnt, as a TransformerListener
+    does by itself. Without its upstream it would read the old vectors again."""
     for node in model.walk():
-        if isinstance(node, TransformerListener):
-            component = f"the component {node.upstream_name!r} ('*' is any transformer)"
-            for doc in filled:
-                _check_vectors(doc, component, is_head)
+        if isinstance(node, Tok2VecListener):
+            node._batch_id = node._outputs = node._backprop = None
 
 
-def _check_vectors(doc: Doc, component: str, is_head: bool) -> None:
-    data = getattr(doc._, "trf_data", None)
-    if data is None:
+def _require_own_upstream(component: Any, listener: Listener) -> None:
+    """Raise ValueError where another component lays vectors on the Doc last.
+
+    A Doc has one place for them. Where no such component runs, they may have been laid there
+    before.
+    """
+    nlp = owner_of(component)
+    if nlp is None or component.name not in nlp.pipe_names:
+        return
+    kind = Transformer if isinstance(listener, TransformerListener) else Tok2Vec
+    before = nlp.pipeline[: nlp.pipe_names.index(component.name)]
+    feeding = [(name, pipe.listeners) for name, pipe in before if isinstance(pipe, kind)]
+    if feeding and not any(each is listener for each in feeding[-1][1]):
+        raise ValueError(
+            f"{component.name} listens to the component {listener.upstream_name!r}, but the last "
+            f"one before it that lays vectors on the Doc is {feeding[-1][0]!r}. Enable the one it "
+            f"listens to, and let it run directly before: {nlp.pipe_names}."
+        )
+
+
+def _check_vectors(doc: Doc, listener: Listener, is_head: bool) -> None:
+    kind, vectors = _read_vectors(doc, listener)
+    component = f"the component {listener.upstream_name!r} ('*' is any {kind})"
+    if vectors is None:
         head = (
             "Where there is no transformer, this is a head alone: spacy_hgn.attach(nlp, head) puts "
             "it into the pipeline of its Hero. Otherwise "
@@ -111,7 +140,17 @@ def _check_vectors(doc: Doc, component: str, is_head: bool) -> None:
             f"{doc.text[:50]!r}. {head + reason if is_head else reason.capitalize()}"
             "doc_cleaner took them off: call the component on the Doc."
         )
-    require_as_many(doc, len(data.align.lengths), component)
+    require_as_many(doc, vectors, component)
+
+
+def _read_vectors(doc: Doc, listener: Listener) -> tuple[str, int | None]:
+    """What kind of component a listener listens to, and how many tokens have its vectors on the
+    Doc; None where there are none."""
+    if isinstance(listener, TransformerListener):
+        data = getattr(doc._, "trf_data", None)
+        return "transformer", None if data is None else len(data.align.lengths)
+    has_none = doc.tensor is None or not doc.tensor.size
+    return "tok2vec", None if has_none else len(doc.tensor)
 
 
 def require_as_many(doc: Doc, vectors: int, component: str = "the component before") -> None:

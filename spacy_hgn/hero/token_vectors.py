@@ -13,7 +13,7 @@ from thinc.api import Model, get_array_module, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..backend.blocks import group_docs
+from ..backend.blocks import group_texts
 from ..backend.step_size import StepSize
 from ..util.lists import ends_of, split
 from .frozen.frozen_vectors import find_layers
@@ -73,7 +73,7 @@ def read_vectors(
     edges: whether the texts' edges are asked for. Raises ValueError where there can be none.
     """
     hero = tok2vec.layers[0] if tok2vec.layers else tok2vec
-    groups = [docs] if isinstance(hero, TransformerListener) else group_docs(docs, size)
+    groups = [docs] if isinstance(hero, TransformerListener) else group_texts(docs, size, len)
     for group in groups:
         yield _read(tok2vec, group, device, edges, is_train=False)[0]
 

@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from .hero_gang import HeroGang
-from .listening import Listening
+from .hero_gang import HeroGang, Listening
 
 
 class Committee(Listening):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..backend.blocks import Block, block_size, cut_blocks
 from ..backend.torch_shim import TorchShim, divide_gradients
-from ..gang.runs import to_device
+from ..gang.windows import to_device
 from ..hero.frozen.frozen_vectors import count_layers
 from ..hero.special_pieces import require_transformer
 from ..hero.token_vectors import Sent, Tok2Vec, learn_vectors, read_vectors, sends_means, width_of

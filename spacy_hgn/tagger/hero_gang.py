@@ -12,9 +12,25 @@ from torch.nn.functional import dropout
 from ..fusion import FUSIONS
 from ..gang.gang import RECURRENCES, Gang
 from .layer_mix import LayerMix
-from .listening import Listening
 
 TINY = 1e-12
+
+
+class Listening(nn.Module):
+    """A module with ``shares``, how much the windows say, noted while it predicts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Tensor] | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Tensor]]:
+        """In this context, all threads' predictions note the ``shares`` of their tokens."""
+        self.heard = []
+        try:
+            yield self.heard
+        finally:
+            self.heard = None
 
 
 class HeroGang(Listening):

@@ -6,6 +6,7 @@ import srsly
 import torch
 from thinc.api import get_torch_default_device
 
+from ..backend.memory import limit_kept_kernels
 from ..backend.precision import check_precision
 from ..backend.torch_shim import TorchShim, weights_from_bytes, weights_to_bytes
 from .committee import Committee
@@ -23,6 +24,7 @@ class HeroGangShim(TorchShim):
         """settings: from ``check_settings``. precision: what Gang and fusion
         compute in, "float32", "bfloat16" or "auto"."""
         super().__init__(None, config=dict(settings))
+        limit_kept_kernels()
         self.is_tagger = is_tagger
         self.sends_means = False
         """Whether what is behind the module gets means over a batch's tokens, and not sums."""

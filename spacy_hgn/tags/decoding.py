@@ -9,7 +9,6 @@ from spacy.attrs import ENT_IOB, IS_SPACE, SENT_START
 from spacy.tokens import Doc
 
 from ..util.lists import ends_of
-from .steps import Steps
 from .tag_set import TagSet
 
 DECODERS = ("viterbi", "argmax")
@@ -81,7 +80,7 @@ def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.nda
     goes_on = numpy.zeros(len(tags), dtype=bool)
     goes_on[:-1] = tag_set.continues[tags[1:]]
     fits = ~tag_set.stays_open[tags]
-    fits[:-1] = tag_set.can_follow[tags[:-1], tags[1:]]
+    fits[:-1] = tag_set.can_follow(tags[:-1], tags[1:])
     return ~(fits & (borders.solid | (tag_set.label_of[tags] < 0) | goes_on))
 
 
@@ -100,6 +99,24 @@ def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.nda
 def take_parts(borders: Borders, parts: numpy.ndarray) -> Borders:
     """The borders of some parts, one behind the other."""
     return Borders(borders.free[parts], borders.solid[parts], may_go_on(borders)[parts])
+
+
+class Steps:
+    """The order in which what runs along texts takes the tokens of many: all first ones of the
+    parts, all second ones ...
+
+    Longer parts come first, so that those that a step still has are the first few.
+    """
+
+    def __init__(self, is_first: numpy.ndarray) -> None:
+        """is_first: whether a part begins at the token. *Shape:* (tokens,)"""
+        starts = numpy.flatnonzero(is_first)
+        part = numpy.cumsum(is_first) - 1
+        lengths = numpy.bincount(part)
+        place = numpy.arange(len(part)) - starts[part]
+        self.order = numpy.lexsort((-lengths[part], place))
+        bounds = numpy.cumsum([0, *numpy.bincount(place)]).tolist()
+        self.rows = [slice(*pair) for pair in pairwise(bounds)]
 
 
 def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
@@ -174,7 +191,7 @@ def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[En
     """
     labels = tag_set.label_of[tags]
     goes_on = numpy.zeros(len(tags) + 1, dtype=bool)
-    goes_on[1:-1] = tag_set.can_follow[tags[:-1], tags[1:]] & tag_set.continues[tags[1:]]
+    goes_on[1:-1] = tag_set.can_follow(tags[:-1], tags[1:]) & tag_set.continues[tags[1:]]
     goes_on[1:-1] &= borders.joined[1:]
     starts = numpy.flatnonzero((labels >= 0) & ~goes_on[:-1])
     stops = numpy.flatnonzero(~goes_on[1:]) + 1

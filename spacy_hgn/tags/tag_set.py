@@ -70,13 +70,13 @@ class TagSet:
         """Tags after which no entity can go on: O, and biluo's L and U. *Shape:* (tags,)"""
         return ~(self.begins | self.continues) | self._has_prefix("LU")
 
-    @cached_property
-    def can_follow(self) -> numpy.ndarray:
-        """Whether tag ``b`` may stand after tag ``a``. *Shape:* (tags, tags), [a, b]"""
-        same_label = self.label_of[:, None] == self.label_of[None, :]
-        goes_on = self.continues[None, :]
-        may_go_on = same_label & ~self.closed[:, None]
-        return numpy.where(goes_on, may_go_on, ~self.stays_open[:, None])
+    def can_follow(self, before: numpy.ndarray, after: numpy.ndarray) -> numpy.ndarray:
+        """Whether the tags ``after`` may stand after those ``before``.
+
+        *Shapes:* any two that broadcast; the result has the shape that they broadcast to.
+        """
+        may_go_on = (self.label_of[before] == self.label_of[after]) & ~self.closed[before]
+        return numpy.where(self.continues[after], may_go_on, ~self.stays_open[before])
 
     @cached_property
     def continued(self) -> numpy.ndarray:
@@ -84,8 +84,8 @@ class TagSet:
 
         *Shape:* (continuing tags, 2)
         """
-        followed = self.can_follow[:, self.continues].T
-        return followed.nonzero()[1].reshape(-1, 2)
+        followed = numpy.flatnonzero((self.label_of >= 0) & ~self.closed).reshape(-1, 2)
+        return followed[self.label_of[self.continues]]
 
     def from_biluo(self, tags: Sequence[str | None]) -> numpy.ndarray:
         """Indices of BILUO tags as spaCy's Examples give them. *Shape:* (len(tags),)

@@ -58,7 +58,8 @@ def tags_of_span(span: Span, labels: tuple[str, ...], tag_set: TagSet) -> numpy.
     prefixes = "U" if len(span) == 1 else "B" + "I" * (len(span) - 2) + "L"
     tags = [tag_set.from_biluo([f"{prefix}-{label}" for prefix in prefixes]) for label in labels]
     masks = numpy.array(tags)[..., None] == numpy.arange(len(tag_set))
-    ends = tag_set.can_follow[[array[-1] for array in tags]] & tag_set.continues
+    last = numpy.array([array[-1:] for array in tags])
+    ends = tag_set.can_follow(last, numpy.arange(len(tag_set))) & tag_set.continues
     may_go_on = span.end < len(span.doc) and not span.doc[span.end].is_sent_start
     if may_go_on and ends.any():
         masks = numpy.concatenate([masks, ~ends[:, None]], axis=1)

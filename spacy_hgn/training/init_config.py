@@ -59,11 +59,7 @@ upstream = "*"
 @layers = "reduce_first.v1"
 
 [components.doc_cleaner]
-factory = "doc_cleaner"
-
-[components.doc_cleaner.attrs]
-tensor = null
-_.trf_data = null
+factory = "hgn_doc_cleaner"
 
 [corpora]
 
@@ -85,7 +81,8 @@ eval_frequency = 100
 @loggers = "spacy-hgn.ConsoleLogger.v1"
 
 [training.batcher]
-@batchers = "spacy.batch_by_sequence.v1"
+@batchers = "spacy-hgn.batch_by_sequence.v1"
+max_tokens = 4096
 
 [training.optimizer]
 @optimizers = "spacy-hgn.AdamW.v1"
@@ -138,7 +135,7 @@ def make_training_config(
     contradicts it, and for impossible settings, and ImportError for a language that needs a
     package that isn't installed.
     """
-    lang = _find_language(lang)
+    lang = find_language(lang)
     chosen = read_recipe(recipe or RECIPES[optimize])
     given = {
         "vars.recipe": chosen.name,
@@ -188,7 +185,7 @@ def recommend_hero(lang: str, optimize: str) -> str:
     return found[optimize]["name"]
 
 
-def _find_language(lang: str) -> str:
+def find_language(lang: str) -> str:
     """The code under which spaCy has a language: ``eng`` is ``en``."""
     try:
         return str(get_lang_class(lang).lang)

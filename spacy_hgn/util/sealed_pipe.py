@@ -1,12 +1,14 @@
 """How a component is stored: under checksums, so that damaged files are refused and named."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spacy import util
 from spacy.errors import Errors
 from spacy.pipeline.trainable_pipe import TrainablePipe
+from thinc.api import Config
 
 from .cfg import cfg_from_bytes, cfg_to_bytes
 from .seal import seal, unseal
@@ -15,10 +17,14 @@ Self = TypeVar("Self", bound="SealedPipe")
 
 
 class SealedPipe(TrainablePipe):
-    """A component of settings (``cfg``), vocabulary and model."""
+    """A component of settings (``cfg``), vocabulary and model.
 
-    def get_cfg(self) -> dict[str, Any]:
-        """What to store besides the weights."""
+    Bytes bring all settings back. In a folder those that may be changed are in the pipeline's
+    config, where ``spacy.load(config=...)`` can say something else.
+    """
+
+    def get_cfg(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What to store besides the weights. config: what the one beside says of the component."""
         raise NotImplementedError
 
     def set_cfg(self, cfg: dict[str, Any]) -> None:
@@ -29,6 +35,7 @@ class SealedPipe(TrainablePipe):
         """Serialize the component, under a checksum."""
         serialize = {
             "cfg": lambda: cfg_to_bytes(self.get_cfg()),
+            "settings": lambda: json.dumps(dict(self.cfg)).encode("utf8"),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": self.model.to_bytes,
         }
@@ -38,6 +45,7 @@ class SealedPipe(TrainablePipe):
         """Load the component. Raises ValueError for data cut short or changed."""
         deserialize: dict[str, Callable[..., Any]] = {
             "cfg": lambda b: self.set_cfg(cfg_from_bytes(b, f"{self.name}/cfg")),
+            "settings": lambda b: self.cfg.update(json.loads(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self.load_model,
         }
@@ -47,7 +55,7 @@ class SealedPipe(TrainablePipe):
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the component's folder; model and settings under a checksum."""
         serialize = {
-            "cfg": lambda p: p.write_bytes(cfg_to_bytes(self.get_cfg())),
+            "cfg": lambda p: p.write_bytes(cfg_to_bytes(self.get_cfg(_config_beside(p)))),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": lambda p: p.write_bytes(seal(self.model.to_bytes())),
         }
@@ -69,3 +77,15 @@ class SealedPipe(TrainablePipe):
             self.model.from_bytes(data)
         except AttributeError:
             raise ValueError(Errors.E149) from None
+
+
+def _config_beside(cfg: Path) -> Mapping[str, Any] | None:
+    """A component's section of the config that its pipeline has written; None without one.
+
+    cfg: the file in the component's folder.
+    """
+    config = cfg.parent.parent / "config.cfg"
+    if not config.is_file():
+        return None
+    written = Config().from_disk(config, interpolate=False)
+    return written.get("components", {}).get(cfg.parent.name)

@@ -252,6 +252,35 @@ def test_the_hero_that_the_component_listens_to_is_measured_by(debug, tiny_bert,
     assert (code, report["hero"]["hero"]) == (0, tiny_bert)
 
 
+def test_letters_that_the_hero_does_not_know_are_warned_of(debug, tiny_bert):
+    foreign = [make_doc(["他", "去", "北京", str(i)], [(2, 3, "GPE")]) for i in range(120)]
+    code, _, report = debug(dev=foreign, nlp=make_hero_nlp(tiny_bert))
+    assert code == 0
+    (message,) = messages(report, "warning")
+    assert message.startswith("dev: ")
+    assert message.endswith(f"word pieces are unknown to {tiny_bert}: does it read this language?")
+    assert report["hero"]["parts"]["train"]["unknown"] == 0
+
+
+def test_the_largest_step_is_that_of_the_longest_texts(debug, tiny_bert, long_doc, monkeypatch):
+    nlp = make_hero_nlp(tiny_bert)
+    batcher = {"@batchers": "spacy.batch_by_sequence.v1", "size": 2, "get_length": None}
+    nlp.config["training"]["batcher"] = batcher
+    _, output, report = debug(train=[*sound("left"), long_doc], nlp=nlp)
+    alone = debug(nlp=nlp)[2]["step"]
+    assert (report["step"]["texts"], alone["texts"]) == (2, 2)
+    assert report["step"]["pieces"] > MAX_PIECES > alone["pieces"]
+    assert report["step"]["bytes"] > alone["bytes"]
+    assert "The largest step of training has 2 texts" in output
+    assert "There is memory for the largest step" in output
+    monkeypatch.setattr("spacy_hgn.corpora.hero_fit._find_memory", lambda: 1)
+    code, _, report = debug(nlp=nlp)
+    assert code == 0
+    assert messages(report, "warning")[0].endswith(
+        "fewer texts or tokens a step in training.batcher"
+    )
+
+
 def make_frozen_nlp(hero, **settings):
     nlp = spacy.blank("en")
     frozen = {"@architectures": "spacy-hgn.FrozenTransformer.v1", **settings}

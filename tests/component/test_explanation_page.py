@@ -23,7 +23,8 @@ def make_explanation(*words: str, fusion: str | None = "mlp", label: str = "ORG"
     """An explanation of words with blanks between, whose first two are an entity."""
     weights = numpy.tile(numpy.array([0.1, 0.3, 0.6]), (len(words), 1))
     probabilities = numpy.tile(numpy.array([0.2, 0.7, 0.0999, 0.0001]), (len(words), 1))
-    entity = ExplainedEntity(0, 2, label, 0.75, None, 0.125, 0.0625, 1e-6)
+    later = 1e-6 if len(words) > 2 else None
+    entity = ExplainedEntity(0, 2, label, 0.75, None, 0.125, 0.0625, later)
     return Explanation(
         words=words,
         spaces=(True,) * (len(words) - 1) + (False,),
@@ -73,7 +74,16 @@ def test_shows_text_entities_and_tokens():
     (shown,) = elements.text_of(**{"class": "entity"})
     assert shown == "Acme CorpORG 0.750"
     titles = [has["title"] for _, has, _ in elements.found if "data-token" in has]
-    assert titles == ["window 3 0.10, window 5 0.30, hero 0.60, B-ORG 0.70"] * 4
+    assert titles == ["B-ORG 0.70"] * 4
+
+
+def test_shows_doubt_first_and_then_what_windows_and_hero_say():
+    elements = Elements(render_page(make_explanation("Acme", "Corp"), "Page"))
+    names = [text.strip() for tag, _, texts in elements.found if tag == "label" for text in texts]
+    assert names[:5] == ["doubt", "all windows", "window 3", "window 5", "hero"]
+    assert [has["value"] for _, has, _ in elements.found if "checked" in has] == ["0"]
+    (style,) = {has["style"] for _, has, _ in elements.found if "data-token" in has}
+    assert style == "--w0:0.300;--w1:0.250;--w2:0.100;--w3:0.300;--w4:0.600"
 
 
 def test_shows_moved_borders_and_where_there_are_none():
@@ -81,6 +91,13 @@ def test_shows_moved_borders_and_where_there_are_none():
     kind, score, *moved = ["".join(texts) for tag, _, texts in cells.found if tag == "td"]
     assert (kind, score) == ("ORG", "0.750")
     assert moved == ["\N{EN DASH}", "0.125Corp", "0.062Acme", "< 0.001Acme Corp sells"]
+
+
+def test_a_notebook_shows_the_page_in_a_frame():
+    explanation = make_explanation(SCRIPT, "Corp")
+    ((tag, frame, _),) = Elements(explanation._repr_html_()).found
+    assert tag == "iframe"
+    assert frame["srcdoc"] == render_page(explanation, "Explanation")
 
 
 def test_without_entities_says_so():
@@ -99,11 +116,11 @@ def test_a_text_without_tokens_has_a_page():
 @pytest.mark.parametrize(
     ("fusion", "shown"),
     [
-        ("mlp", ["all", "0", "1", "2"]),
-        ("dot", ["all", "0", "1"]),
-        ("concat", []),
-        ("add", []),
-        (None, []),
+        ("mlp", ["0", "1", "2", "3", "4", "all"]),
+        ("dot", ["0", "1", "2", "3", "all"]),
+        ("concat", ["0", "1"]),
+        ("add", ["0", "1"]),
+        (None, ["0"]),
     ],
 )
 def test_the_heat_map_has_the_members_that_are_weighed(fusion, shown):
@@ -111,7 +128,7 @@ def test_the_heat_map_has_the_members_that_are_weighed(fusion, shown):
     page = render_page(explanation, "Page")
     inputs = [has["value"] for tag, has, _ in Elements(page).found if tag == "input"]
     assert inputs == shown
-    assert explanation.note in page.replace("&#x27;", "'")
+    assert explanation.note in page.replace("&#39;", "'")
 
 
 def test_needs_nothing_from_elsewhere(cnn_nlp):

@@ -209,6 +209,81 @@ def test_a_tok2vec_listener_as_the_hero(tmp_path):
     assert_same(probabilities(loaded), expected)
 
 
+def make_tok2vec_nlp(*names: str, upstream: str = "*"):
+    """A pipeline of tok2vecs and an hgn_ner that listens to one of them, trained."""
+    nlp = spacy.blank("en")
+    for name in names:
+        nlp.add_pipe("tok2vec", name=name, config={"model": CNN})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": upstream}
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener, "windows": [1, 3]}})
+    train(nlp)
+    return nlp
+
+
+NO_VECTORS = "hgn_ner reads the vectors of the component .*but it has none: 'Tim Cook runs"
+
+
+def test_a_tok2vec_that_is_disabled_or_excluded_is_an_error(tmp_path):
+    nlp = make_tok2vec_nlp("tok2vec")
+    nlp.to_disk(tmp_path)
+    with nlp.select_pipes(disable="tok2vec"), pytest.raises(ValueError, match=NO_VECTORS):
+        nlp(TEXTS[0])
+    for absent in ({"exclude": ["tok2vec"]}, {"disable": ["tok2vec"]}):
+        with pytest.raises(ValueError, match=NO_VECTORS):
+            spacy.load(tmp_path, **absent)(TEXTS[0])
+    assert_finds(nlp)
+    assert nlp("").ents == ()
+
+
+def test_a_tok2vec_behind_is_an_error(tmp_path):
+    make_tok2vec_nlp("tok2vec").to_disk(tmp_path)
+    config = {"nlp": {"pipeline": ["hgn_ner", "tok2vec"]}}
+    with pytest.raises(ValueError, match=NO_VECTORS):
+        spacy.load(tmp_path, config=config)(TEXTS[0])
+
+
+def test_vectors_of_a_tok2vec_for_other_tokens_are_an_error():
+    nlp = make_tok2vec_nlp("tok2vec")
+    doc = nlp(TEXTS[0], disable=["hgn_ner"])
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    doc.tensor = nlp(TEXTS[0]).tensor
+    with pytest.raises(ValueError, match=r"has 6 tokens, but 7 vectors.*merged or split since"):
+        nlp.get_pipe("hgn_ner")(doc)
+
+
+def test_vectors_of_another_tok2vec_are_an_error():
+    """A Doc has one place for them, and the last one's are read."""
+    nlp = make_tok2vec_nlp("other", "hero", upstream="hero")
+    assert_finds(nlp)
+    wrong = r"listens to the component 'hero', but .* is 'other'"
+    with nlp.select_pipes(disable="hero"), pytest.raises(ValueError, match=wrong):
+        nlp(TEXTS[0])
+    with pytest.raises(ValueError, match=r"listens to the component 'other', but .* is 'hero'"):
+        make_tok2vec_nlp("other", "hero", upstream="other")(TEXTS[0])
+
+
+def test_vectors_of_another_transformer_are_an_error(tiny_bert):
+    nlp = spacy.blank("en")
+    for name in ("hero", "other"):
+        nlp.add_pipe("transformer", name=name, config=transformer_config(tiny_bert))
+    tok2vec = {**LISTENER, "upstream": "hero"}
+    nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": tok2vec, "windows": [3]}})
+    train(nlp, steps=1)
+    with pytest.raises(ValueError, match=r"listens to the component 'hero', but .* is 'other'"):
+        nlp(TEXTS[0])
+    with nlp.select_pipes(disable="other"):
+        assert nlp(TEXTS[0]).has_annotation("ENT_IOB")
+
+
+def test_a_batch_that_was_learnt_is_not_read_again():
+    """Without its tok2vec the next update would learn from the old vectors."""
+    nlp = make_tok2vec_nlp("tok2vec")
+    with pytest.raises(ValueError, match="E203"):
+        nlp.update(make_examples(nlp), sgd=False, exclude=["tok2vec"])
+    nlp.update(make_examples(nlp), sgd=False, exclude=["tok2vec"], annotates=["tok2vec"])
+
+
 def test_a_tok2vec_listener_without_tok2vec():
     nlp = spacy.blank("en")
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}

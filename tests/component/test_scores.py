@@ -97,6 +97,8 @@ import spacy
 if __name__ == "__main__":
     multiprocessing.set_start_method(sys.argv[2])
     nlp = spacy.load(sys.argv[1])
+    if sys.argv[3:] == ["merged"]:
+        nlp.add_pipe("merge_entities")
     texts = ["Tim Cook runs Apple.", "", "Angela Merkel lived in New York City."] * 4
     scores = lambda docs: [[ent._.score for ent in doc.ents] for doc in docs]
     expected = scores(map(nlp, texts))
@@ -106,13 +108,15 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
-def test_scores_come_out_of_other_processes(start_method, cnn_folder, tmp_path):
+@pytest.mark.parametrize(
+    ("start_method", "options"), [("fork", []), ("spawn", []), ("fork", ["merged"])]
+)
+def test_scores_come_out_of_other_processes(start_method, options, cnn_folder, tmp_path):
     if sys.platform != "linux" and start_method == "fork":
         pytest.skip("forking is safe on Linux alone")
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES)
-    command = [sys.executable, str(script), str(cnn_folder), start_method]
+    command = [sys.executable, str(script), str(cnn_folder), start_method, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
@@ -199,18 +203,105 @@ def test_all_that_is_predicted_has_a_score(guessing_nlp):
         assert all(0 < ent._.score <= 1 for ent in doc.ents)
 
 
-def test_an_extension_of_that_name_is_left_alone(cnn_folder, caplog):
-    code = f"""
+OTHERS_FIRST = """
 import spacy
 from spacy.tokens import Span
-Span.set_extension("score", default="mine")
-doc = spacy.load({str(cnn_folder)!r})({TEXTS[0]!r})
-assert [ent._.score for ent in doc.ents] == ["mine"] * 3
+Span.set_extension("score", default=0.0)
+doc = spacy.load({folder!r})({text!r})
+scores = doc.spans["hgn_ner"].attrs["scores"].tolist()
+assert [ent._.score for ent in doc.ents] == scores and all(scores)
+assert doc[0:1]._.score == 0.0
+"""
+
+OTHERS_WITH_A_GETTER = """
+import spacy
+from spacy.tokens import Span
+Span.set_extension("score", getter=len)
+doc = spacy.load({folder!r})({text!r})
+assert [ent._.score for ent in doc.ents] == [2, 1, 1]
 assert len(doc.spans["hgn_ner"].attrs["scores"]) == 3
 """
+
+OTHERS_BY_FORCE = """
+import spacy
+from spacy.tokens import Span
+nlp = spacy.load({folder!r})
+Span.set_extension("score", default=0.0, force=True)
+doc = nlp({text!r})
+assert [ent._.score for ent in doc.ents] == doc.spans["hgn_ner"].attrs["scores"].tolist()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        (OTHERS_FIRST, ""),
+        (OTHERS_BY_FORCE, ""),
+        (OTHERS_WITH_A_GETTER, "another extension Span._.score"),
+    ],
+)
+def test_another_extension_of_that_name(code, warning, cnn_folder):
+    code = code.format(folder=str(cnn_folder), text=TEXTS[0])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "another extension Span._.score" in done.stderr
+    assert warning in done.stderr
+    assert bool(warning) == bool(done.stderr)
+
+
+def test_others_may_set_scores_of_their_own(cnn_nlp):
+    doc = cnn_nlp(TEXTS[0])
+    before = scores_of(doc)
+    own = Span(doc, 3, 5, "OTHER")
+    own._.score = 0.75
+    assert own._.score == 0.75
+    assert scores_of(doc) == before
+    assert Doc(doc.vocab).from_bytes(doc.to_bytes())[3:5]._.score == 0.75
+
+
+def test_scores_of_docs_that_are_cut_and_joined(cnn_nlp):
+    docs = list(cnn_nlp.pipe(TEXTS))
+    expected = [pair for doc in docs for pair in scores_of(doc)]
+    assert scores_of(Doc.from_docs(docs)) == expected
+    last = docs[0].ents[-1]
+    for cut in (last.as_doc(), docs[0][3:].as_doc(), docs[0][3:].as_doc(copy_user_data=True)):
+        assert scores_of(cut)[-1] == (last.text, last._.score)
+    assert Span(last.as_doc(), 0, 1, "FRUIT")._.score is None
+
+
+def test_a_text_that_stands_twice_has_each_score_of_its_own_when_it_is_cut(nlp):
+    nlp.add_pipe("sentencizer", first=True)
+    doc = nlp("Tim Cook runs Apple. Apple runs. Tim Cook runs Apple. Tim Cook runs Apple.")
+    nlp.add_pipe("merge_entities")(doc)  # tokens are other ones by then
+    sentences = list(doc.sents)
+    assert len({sentences[i].ents[-1]._.score for i in (0, 2, 3)}) == 3
+    for sentence in sentences:
+        assert scores_of(sentence.as_doc()) == [(e.text, e._.score) for e in sentence.ents]
+
+
+def test_a_tensor_of_others_stays_what_it_is(cnn_nlp):
+    doc = cnn_nlp.make_doc(TEXTS[0])
+    doc.tensor = tensor = numpy.arange(3.0 * len(doc), dtype="float32").reshape(-1, 3)
+    doc = cnn_nlp(doc)
+    numpy.testing.assert_array_equal(doc.tensor, tensor)
+    numpy.testing.assert_array_equal(doc[1:3].as_doc().tensor, tensor[1:3])
+    assert doc[0:2].vector.tolist() == tensor[:2].mean(axis=0).tolist()
+    assert Doc(doc.vocab).from_bytes(doc.to_bytes()).tensor.tolist() == tensor.tolist()
+
+
+def test_groups_stay_right_when_tokens_are_merged_and_split(nlp):
+    expected = [(ent.text, ent.label_) for ent in nlp(TEXTS[0]).ents]
+    nlp.add_pipe("merge_entities")
+    doc = nlp(TEXTS[0])
+    with doc.retokenize() as retokenizer:
+        retokenizer.split(doc[0], ["Tim ", "Cook"], heads=[doc[1], doc[1]])
+    again = Doc(Vocab()).from_bytes(doc.to_bytes())
+    (stored,) = DocBin(docs=[doc]).get_docs(Vocab())
+    for each in (doc, doc.copy(), again, stored, Doc.from_docs([doc])):
+        assert [(span.text, span.label_) for span in each.spans["hgn_ner"]] == expected
+        assert all(score for _, score in scores_of(each))
+    assert [doc.text[s["start"] : s["end"]] for s in doc.to_json()["spans"]["hgn_ner"]] == [
+        text for text, _ in expected
+    ]
 
 
 def test_importing_registers_nothing():

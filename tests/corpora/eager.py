@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from spacy_hgn.corpora import columns, conll2012
+from spacy_hgn.corpora import columns, conll2012, docs
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.reading import Task
 from spacy_hgn.corpora.sentences import Sentence
-from spacy_hgn.corpora.settings import Settings
+from spacy_hgn.corpora.settings import ReaderSettings
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,16 @@ class Read:
 
 
 def read_columns(path, repairs=None, **settings):
-    file = columns.read_columns(path, Settings(**settings), repairs)
+    file = columns.read_columns(path, ReaderSettings(**settings), repairs)
     return Read(list(file.sentences), file.found)
 
 
 def read_conll2012(path, repairs=None):
     return Read(list(conll2012.read_conll2012(path, repairs)))
+
+
+def make_docs(sentences, nlp, merge=1):
+    return docs.make_docs(sentences, Task(nlp, ReaderSettings(merge=merge)))
 
 
 def read_docs(format, path, nlp, **settings):

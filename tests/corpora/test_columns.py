@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from spacy_hgn.corpora import columns
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
-from spacy_hgn.corpora.schemes import SCHEMES
-from spacy_hgn.corpora.settings import Settings
+from spacy_hgn.corpora.schemes import NOTATIONS
+from spacy_hgn.corpora.settings import ReaderSettings
 
 
 def read(path, **settings):
@@ -364,7 +364,7 @@ def test_token_and_tag_in_one_column(write):
 @pytest.mark.parametrize("comments", [False, True])
 def test_comments_before_each_sentence_are_passed_over(write, comments):
     counts = Counter()
-    settings = Settings(comments=comments)
+    settings = ReaderSettings(comments=comments)
     first, second = columns.read_columns(write(COMMENTED), settings, counts=counts).sentences
     assert first.words == ["nora", "works", "at", "acme"]
     assert first.entities == [(0, 1, "PER"), (3, 4, "CORP")]
@@ -426,7 +426,7 @@ cells = st.sampled_from(["O", "B-X", "I-X", "E-X", "S-X", "M-X", "Z-X", "PER", "
 def test_no_entity_hangs_on_a_tag_that_is_not_known(write, tags, scheme):
     """Whatever the tags were that can't be read, the entities that are read would be there."""
     path = write("".join(f"w\t{tag}\n" for tag in tags))
-    notation = SCHEMES[scheme]
+    notation = NOTATIONS[scheme]
     [sentence] = read(path, scheme=scheme, token_column=1, repairs=[])
     unknown = [i for i, tag in enumerate(tags) if tag != "-" and not notation.knows(tag)]
     assert set(unknown) <= set(sentence.missing)

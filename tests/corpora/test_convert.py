@@ -12,7 +12,10 @@ from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
+from spacy_hgn.corpora.docbin import open_outputs
+from spacy_hgn.corpora.formats import open_corpus
 from spacy_hgn.corpora.parts import read_part
+from spacy_hgn.corpora.reading import Task
 
 
 def convert(*args):
@@ -340,6 +343,22 @@ def test_a_large_corpus_is_a_folder_that_spacy_reads(write, out, monkeypatch, nl
     assert convert(write(TSV), out)[0] == 0  # and is replaced by a file
     assert out.is_file()
     assert len(load(out)) == 2
+
+
+def test_the_words_of_a_file_that_is_full_are_forgotten(write, out, monkeypatch, nlp):
+    monkeypatch.setattr("spacy_hgn.corpora.docbin.TOKENS_A_FILE", 10)
+    path = write("".join(f"w{i}\tB-X\nis\tO\nold\tO\n\n" for i in range(10)))
+    task, vocabs = Task(nlp), []
+
+    def watch(docs):
+        for doc in docs:
+            vocabs.append(doc.vocab)
+            yield doc
+
+    with open_outputs(out) as outputs:
+        outputs.write(watch(open_corpus(path, task).docs), out, task)
+    assert ("w0" in vocabs[0].strings, "w0" in vocabs[-1].strings) == (True, False)
+    assert len(set(map(id, vocabs))) == 3
 
 
 def test_a_folder_with_other_things_in_it_is_not_replaced(write, out):

@@ -50,3 +50,10 @@ def test_options_for_converted_corpora_are_refused(debug, tmp_path):
     code, output = debug("--test", str(docbin), "--token-column", "2", "--lenient")
     assert code == 1
     assert "spacy can't follow the setting token_column: expected None, got 2" in output
+
+
+def test_a_folder_without_files_is_refused(debug, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, output = debug("--token-column", "2", "--lenient", "--test", str(tmp_path / "empty"))
+    assert code == 1
+    assert "empty: expected files that match *, got none" in output

@@ -15,6 +15,7 @@ STYLES = {
     "label": {"label": LISTS},
     "labels": {"labels": LISTS},
     "entities and relations": {"entities": OBJECTS, "relations": [], "Comments": []},
+    "the first versions": {"entities": LISTS, "username": "admin"},
     "entities alone": {"entities": OBJECTS},
     "annotations": {"annotations": OBJECTS, "meta": {}, "annotation_approver": None},
 }
@@ -27,6 +28,22 @@ def test_styles(write, nlp, style):
     assert corpus.found == "doccano"
     assert entities_of(corpus.docs[0]) == FOUND
     assert not corpus.counts
+
+
+def test_the_key_of_the_text_in_version_1_5(write, nlp):
+    corpus = read_corpus(write(to_lines({"id": 1, "data": TEXT, "label": LISTS})), nlp)
+    assert entities_of(corpus.docs[0]) == FOUND
+
+
+def test_places_behind_an_emoji_have_to_be_told(write, nlp):
+    text = "\U0001f692 Bo met Al"  # JavaScript counts the emoji as two
+    path = write(to_lines({"text": text, "label": [[10, 12, "PER"]]}))
+    with pytest.raises(CorpusError, match="expected --offsets utf16 or --offsets characters"):
+        read_corpus(path, nlp)
+    [doc] = read_corpus(path, nlp, offsets="utf16").docs
+    assert entities_of(doc) == [("Al", "PER")]
+    before = write(to_lines({"text": "Al met \U0001f692", "label": [[0, 2, "PER"]]}))
+    assert entities_of(read_corpus(before, nlp).docs[0]) == [("Al", "PER")]
 
 
 def test_relations_are_passed_over_and_counted(write, nlp):
@@ -43,14 +60,14 @@ def test_a_text_without_entities_and_one_without_annotation(write, nlp):
 
 
 BAD = {
-    "a class": ({"text": TEXT, "label": "positive"}, '"label" that is a list of spans, got \'pos'),
+    "a class": ({"text": TEXT, "label": "positive"}, '"label" as a list, got \'pos'),
     "classes": ({"text": TEXT, "label": ["positive"]}, r"expected \[start, end, label\].*positive"),
     "numbered labels": (
         {"text": TEXT, "annotations": [{**OBJECTS[0], "label": 4}]},
         "a string as label",
     ),
     "two keys": ({"text": TEXT, "label": [], "entities": []}, "got label and entities"),
-    "no text": ({"label": []}, '"text" that is a string, got None'),
+    "no text": ({"label": []}, '"text" as a string, got None'),
     "a column of its own": ({"text": TEXT, "label": [], "verdict": "no"}, 'unknown key "verdict"'),
     "a span's key": (
         {"text": TEXT, "entities": [{**OBJECTS[0], "negated": True}]},

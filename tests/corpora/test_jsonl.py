@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.texts import IN_UTF16
 
 
 def read_jsonl(path, nlp, **settings):
@@ -81,11 +82,15 @@ BAD = {
         {"text": TEXT, "entities": [[0, 12, "A"], [4, 12, "B"]]},
         r"span 4-12 'Lovelace' \(B\) overlaps one before it \(A\)",
     ),
-    "no text": ({"spans": []}, '"text" that is a string, got None'),
+    "a place in UTF-16": (
+        {"text": "\U0001f692 Al", "entities": [[3, 5, "X"]]},
+        r"span 3-5 \(X\) isn't in the text, which ends at 4",
+    ),
+    "no text": ({"spans": []}, '"text" as a string, got None'),
     "empty text": ({"text": "", "spans": []}, '"text" with tokens'),
     "half a surrogate pair": ({"text": "\ud800", "spans": []}, "surrogate"),
     "both": ({"text": TEXT, "spans": [], "entities": []}, "got both"),
-    "spans are no list": ({"text": TEXT, "spans": {}}, 'expected "spans" that are a list'),
+    "spans are no list": ({"text": TEXT, "spans": {}}, 'expected "spans" as a list'),
     "no object": ([1], "expected a JSON object, got list"),
 }
 
@@ -141,6 +146,21 @@ def test_trimmed_spans_are_counted(write, nlp):
     assert corpus.counts == {"spans trimmed of blanks at their ends": 3}
 
 
+@pytest.mark.parametrize(("start", "in_utf16"), [(5, {}), (6, {IN_UTF16: 1})])
+def test_a_span_behind_an_emoji_is_where_its_words_are(write, nlp, start, in_utf16):
+    span = {"start": start, "end": start + 2, "label": "PER", "text": "Al"}
+    path = write(to_lines({"text": "\U0001f692 to Al", "spans": [span]}), "a.jsonl")
+    corpus = read_corpus(path, nlp)
+    assert found(corpus.docs[0]) == [("Al", "PER")]
+    assert corpus.counts == in_utf16
+
+
+def test_a_key_that_a_record_has_twice_is_an_error(write, nlp):
+    path = write('{"text": "Hi", "spans": [], "spans": []}')
+    with pytest.raises(CorpusError, match="the key 'spans' twice"):
+        read_jsonl(path, nlp)
+
+
 def test_spans_that_fit_are_not_counted(write, nlp):
     path = write(to_lines({"text": TEXT, "spans": SPANS}), "a.jsonl")
     assert not read_corpus(path, nlp).counts
@@ -175,7 +195,7 @@ def test_a_list_of_records(write, nlp, indent):
 @pytest.mark.parametrize(
     ("content", "line", "problem"),
     [
-        ('[{"text": "Hi"},\n {"text": 1}]', 2, 'record 2: expected "text" that is a string, got 1'),
+        ('[{"text": "Hi"},\n {"text": 1}]', 2, 'record 2: expected "text" as a string, got 1'),
         ('[{"text": "Hi"},\n {"text": ]', 2, "record 2: expected JSON, got an error"),
         ('[{"text": "Hi"}\n', 2, "expected a whole JSON list"),
         ('[{"text": "Hi"}\n] {}', 2, "expected a whole JSON list"),

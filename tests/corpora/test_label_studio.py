@@ -70,6 +70,20 @@ def test_several_annotators(read):
         read(task(annotation(), annotation(*RESULTS)))
 
 
+def test_what_a_reviewer_rejected_is_left_out(read):
+    rejected = annotation(*RESULTS[:1], last_action="rejected")
+    corpus = read(task(rejected), task(rejected, annotation(*RESULTS)))
+    assert [entities_of(doc) for doc in corpus.docs] == [FOUND]
+    assert corpus.counts == {"tasks rejected by a reviewer, left out": 1}
+
+
+def test_labels_of_two_sets_are_refused_unless_one_is_passed_over(read):
+    both = task(annotation(RESULTS[0], {**RESULTS[1], "from_name": "mood"}))
+    with pytest.raises(CorpusError, match=r"labels of label and mood.*--ignore mood"):
+        read(both)
+    assert entities_of(read(both, ignore=("mood",)).docs[0]) == FOUND[:1]
+
+
 def test_relations_and_choices_are_passed_over_and_counted(read):
     others = [{"type": "relation", "from_id": "r0", "to_id": "r1"}, {"type": "choices"}]
     corpus = read(task(annotation(*RESULTS, *others)))
@@ -93,11 +107,11 @@ def changed(path, value):
 RESULT = ("annotations", 0, "result", 0)
 BAD = {
     "key": (changed(["verdict"], 1), 'unknown key "verdict".*--ignore verdict'),
-    "data": (changed(["data"], None), '"data" that is an object, got None'),
-    "two texts": (changed(["data"], {"a": "x", "b": "y"}), "one text, got the keys a, b"),
-    "no text": (changed(["data"], {}), "one text, got the keys none"),
-    "annotations": (changed(["annotations"], {}), '"annotations" that are a list of objects'),
-    "result": (changed(["annotations", 0, "result"], None), '"result" that is a list'),
+    "data": (changed(["data"], None), '"data" as an object, got None'),
+    "two texts": (changed(["data"], {"a": "x", "b": "y"}), 'one text in "data", got the keys a, b'),
+    "no text": (changed(["data"], {}), 'one text in "data", got the keys none'),
+    "annotations": (changed(["annotations"], {}), '"annotations" as a list of objects'),
+    "result": (changed(["annotations", 0, "result"], None), '"result" as a list'),
     "type": (changed([*RESULT, "type"], "brushlabels"), "\"type\" of labels.*got 'brushlabels'"),
     "result's key": (changed([*RESULT, "negated"], True), 'unknown key "negated"'),
     "value": (changed([*RESULT, "value"], None), '"value" of a region, got None'),
@@ -127,6 +141,14 @@ def test_min(read):
     first, second = corpus.docs
     assert entities_of(first) == FOUND
     assert [token.ent_iob for token in second] == [2] * 6
+
+
+def test_each_annotation_of_a_task_is_a_record_of_min(read):
+    first = {"id": 1, "text": TEXT, "label": REGIONS, "annotator": 1}
+    corpus = read(first, {**first, "annotator": 2, "label": REGIONS[::-1]})
+    assert [entities_of(doc) for doc in corpus.docs] == [FOUND]
+    with pytest.raises(CorpusError, match="record 2: annotated in another way in line 2"):
+        read(first, {**first, "annotator": 2, "label": REGIONS[:1]})
 
 
 BAD_MIN = {

@@ -1,10 +1,10 @@
 import pytest
-from eager import read_columns
+from eager import make_docs, read_columns
 from spacy.tokens import DocBin
 from spacy.training import Corpus
 
-from spacy_hgn.corpora.docs import make_docs, pack_docs
-from spacy_hgn.corpora.settings import Settings
+from spacy_hgn.corpora.docs import pack_docs
+from spacy_hgn.corpora.settings import ReaderSettings
 
 SENTENCES = """-DOCSTART- O
 
@@ -35,7 +35,7 @@ def texts(docs):
 
 
 def test_one_sentence_a_doc(sentences, nlp):
-    docs = list(make_docs(sentences, nlp.vocab))
+    docs = list(make_docs(sentences, nlp))
     assert texts(docs) == [["a", "b"], ["c", "d"], ["e"], ["f", "g"], ["h"]]
     for doc in docs:
         assert [token.is_sent_start for token in doc] == [True] + [False] * (len(doc) - 1)
@@ -50,13 +50,13 @@ def test_one_sentence_a_doc(sentences, nlp):
     ],
 )
 def test_merge_stays_within_documents(sentences, nlp, merge, expected):
-    docs = list(make_docs(sentences, nlp.vocab, merge))
+    docs = list(make_docs(sentences, nlp, merge))
     assert ["".join(words) for words in texts(docs)] == expected
     assert [sent.text for doc in docs for sent in doc.sents] == ["a b", "c d", "e", "f g", "h"]
 
 
 def test_merge_shifts_annotation(sentences, nlp):
-    doc, _ = make_docs(sentences, nlp.vocab, 3)
+    doc, _ = make_docs(sentences, nlp, 3)
     assert doc.text == "a b c d e "
     assert [(e.text, e.label_, e.start) for e in doc.ents] == [("a", "X", 0), ("c", "X", 2)]
     assert [token.ent_iob for token in doc] == [3, 2, 3, 0, 2]
@@ -64,7 +64,7 @@ def test_merge_shifts_annotation(sentences, nlp):
 
 
 def test_docs_keep_their_tokens_in_training(sentences, nlp, tmp_path):
-    docs = list(make_docs(sentences, nlp.vocab, 2))
+    docs = list(make_docs(sentences, nlp, 2))
     assert all(doc.has_unknown_spaces for doc in docs)
     pack_docs(docs).to_disk(tmp_path / "corpus.spacy")
     for example, doc in zip(Corpus(tmp_path)(nlp), docs, strict=True):
@@ -72,7 +72,7 @@ def test_docs_keep_their_tokens_in_training(sentences, nlp, tmp_path):
 
 
 def test_files_keep_everything(sentences, nlp):
-    docs = list(make_docs(sentences, nlp.vocab, 3))
+    docs = list(make_docs(sentences, nlp, 3))
     stored = DocBin().from_bytes(pack_docs(docs).to_bytes()).get_docs(nlp.vocab)
     for doc, copy in zip(docs, stored, strict=True):
         assert copy.text == doc.text
@@ -86,13 +86,13 @@ def test_files_keep_everything(sentences, nlp):
 
 def test_files_keep_odd_tokens(write, nlp):
     words = ["a\u00a0b", "\u00a0", "\u0085", "\u2028", "\ufeff", "\x00", "é", "e\u0301", "😀"]
-    [doc] = make_docs(read_columns(write("".join(f"{word}\tO\n" for word in words))), nlp.vocab)
+    [doc] = make_docs(read_columns(write("".join(f"{word}\tO\n" for word in words))), nlp)
     [copy] = DocBin().from_bytes(pack_docs([doc]).to_bytes()).get_docs(nlp.vocab)
     assert [token.text for token in copy] == words
 
 
 def test_training_sees_the_annotation(sentences, nlp, tmp_path):
-    pack_docs(make_docs(sentences, nlp.vocab, 3)).to_disk(tmp_path / "corpus.spacy")
+    pack_docs(make_docs(sentences, nlp, 3)).to_disk(tmp_path / "corpus.spacy")
     first, second = Corpus(tmp_path / "corpus.spacy")(nlp)
     assert first.get_aligned_ner() == ["U-X", "O", "U-X", None, "O"]
     assert second.get_aligned_ner() == ["B-Y", "L-Y", "O"]
@@ -101,4 +101,4 @@ def test_training_sees_the_annotation(sentences, nlp, tmp_path):
 
 def test_merge_below_one():
     with pytest.raises(ValueError, match="1 or more sentences into a Doc, got 0"):
-        Settings(merge=0)
+        ReaderSettings(merge=0)

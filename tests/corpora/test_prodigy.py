@@ -71,6 +71,31 @@ def test_spans_with_an_answer_each(write, nlp):
     assert corpus.counts["spans rejected, left out"] == 1
 
 
+def test_what_ner_teach_says_of_a_span_is_known(write, nlp):
+    span = {**SPANS[0], "text": "Ada Lovelace", "rank": 0, "score": 0.4, "source": "en"}
+    [doc] = read_docs("prodigy", write(to_lines({**RECORDS[0], "spans": [span]})), nlp)
+    assert entities_of(doc) == FOUND[:1]
+
+
+def test_several_annotators_of_a_text_must_agree(write, nlp):
+    other = {**RECORDS[0], "_annotator_id": "bo", "spans": SPANS[::-1]}
+    corpus = read_corpus(write(to_lines(RECORDS[0], other)), nlp)
+    assert [entities_of(doc) for doc in corpus.docs] == [FOUND]
+    assert corpus.counts["further annotations of a text, the same, left out"] == 1
+    path = write(to_lines(RECORDS[0], {**other, "spans": SPANS[:1]}))
+    with pytest.raises(CorpusError, match=":2: annotated in another way in line 1"):
+        read_corpus(path, nlp)
+    shown = {**other, "spans": SPANS[:1], "_view_id": "ner"}  # yes or no, to one of several spans
+    assert len(read_corpus(write(to_lines(RECORDS[0], shown)), nlp).docs) == 2
+
+
+def test_reviewed_records_and_spans_of_relations(write, nlp):
+    reviewed = {**RECORDS[0], "_view_id": "review", "view_id": "ner_manual", "versions": []}
+    related = {**RECORDS[0], "_input_hash": 2, "spans": [{**SPANS[0], "type": "span"}]}
+    docs = read_docs("prodigy", write(to_lines({**reviewed, "sessions": []}, related)), nlp)
+    assert list(map(entities_of, docs)) == [FOUND, FOUND[:1]]
+
+
 def test_relations_are_passed_over_and_counted(write, nlp):
     record = {**RECORDS[0], "relations": [{"head": 0, "child": 4, "label": "IN"}]}
     corpus = read_corpus(write(to_lines(record)), nlp)
@@ -81,14 +106,14 @@ def test_relations_are_passed_over_and_counted(write, nlp):
 BAD = {
     "no answer": ({"text": TEXT}, '"answer" as one of accept, reject, ignore, got None'),
     "another answer": ({**RECORDS[0], "answer": "maybe"}, "got 'maybe'"),
-    "no text": ({"answer": "accept"}, '"text" that is a string, got None'),
-    "no list": ({**RECORDS[0], "spans": {}}, 'expected "spans" that are a list, got {}'),
+    "no text": ({"answer": "accept"}, '"text" as a string, got None'),
+    "no list": ({**RECORDS[0], "spans": {}}, 'expected "spans" as a list, got {}'),
     "misaligned": (
-        {**RECORDS[0], "spans": [{"start": 0, "end": 2, "label": "X"}]},
+        {**RECORDS[0], "_input_hash": 9, "spans": [{"start": 0, "end": 2, "label": "X"}]},
         "misaligned span 0-2",
     ),
     "a span's answer": (
-        {**RECORDS[0], "spans": [{**SPANS[0], "answer": "ignore"}]},
+        {**RECORDS[0], "_input_hash": 9, "spans": [{**SPANS[0], "answer": "ignore"}]},
         "\"answer\" of a span as accept or reject, got 'ignore'",
     ),
 }

@@ -1,11 +1,10 @@
 import pytest
-from eager import read_columns
+from eager import make_docs, read_columns
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_hgn.corpora.docs import make_docs
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.schemes import BILUO, BMES, BMEWO, IOB1, IOB2, IOBES, SCHEMES, find_scheme
+from spacy_hgn.corpora.schemes import BILUO, BMES, BMEWO, IOB1, IOB2, IOBES, NOTATIONS, find_scheme
 
 LABELS = ["X", "Y", "geo-loc"]
 LAST_AND_SINGLE = {"iobes": "ES", "biluo": "LU", "bmes": "ES", "bmewo": "EW"}
@@ -57,7 +56,7 @@ def test_every_scheme_gives_the_same_docs(write, nlp, corpus, merge):
     docs = {}
     for scheme in NAMES:
         reading = read_columns(write(to_text(corpus, scheme)))
-        docs[scheme] = [annotation(doc) for doc in make_docs(reading, nlp.vocab, merge)]
+        docs[scheme] = [annotation(doc) for doc in make_docs(reading, nlp, merge)]
     assert all(found == docs["iob2"] for found in docs.values())
 
 
@@ -70,7 +69,7 @@ def test_entities_are_those_of_the_layout(layout):
             expected.append((start, start + length, label))
         start += length
     for name in NAMES:
-        assert SCHEMES[name].read(render(layout, name)) == expected
+        assert NOTATIONS[name].read(render(layout, name)) == expected
 
 
 TAGS = ["O", "-", *(f"{prefix}-{label}" for prefix in "BIESLUMW" for label in LABELS), "??"]

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from corpus_samples import OTHER, SAMPLE, SPANS, TEXT, TSV, to_lines
-from eager import read_columns
+from eager import make_docs, read_columns
 from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
-from spacy_hgn.corpora.docs import make_docs, pack_docs
+from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.parts import find_parts
 
@@ -110,7 +110,7 @@ def test_texts_of_jsonl_are_not_called_sentences(write, count):
 @pytest.mark.parametrize("merge", [1, 2])
 def test_spacy_files_count_as_what_they_were_made_from(write, nlp, tmp_path, count, merge):
     path = write(TSV)
-    docs = make_docs(read_columns(path), nlp.vocab, merge)
+    docs = make_docs(read_columns(path), nlp, merge)
     pack_docs(docs).to_disk(tmp_path / "a.spacy")
     made, original = count(tmp_path / "a.spacy", path)["parts"].values()
     for part in (made, original):
@@ -138,7 +138,7 @@ def test_options_reach_the_reader(write, count):
 
 
 def test_options_that_a_format_cannot_follow_are_errors(write, nlp, tmp_path):
-    pack_docs(make_docs(read_columns(write(TSV)), nlp.vocab)).to_disk(tmp_path / "a.spacy")
+    pack_docs(make_docs(read_columns(write(TSV)), nlp)).to_disk(tmp_path / "a.spacy")
     for options in (("--scheme", "iobes"), ("--format", "jsonl"), ("--column", "2")):
         code, output = run(tmp_path / "a.spacy", *options)
         assert code == 1
@@ -207,7 +207,7 @@ def test_texts_longer_than_the_hero(write, count, tiny_bert):
     path = write("\n".join([longest, over, word]))
     fit = count(path, "--hero", tiny_bert)["hero"]
     assert fit["limit"] == 64
-    lengths = {"over_long": 2, "tokens_beyond": 3, "tokens_cut": 1}
+    lengths = {"over_long": 2, "tokens_beyond": 3, "tokens_cut": 1, "pieces": 196, "unknown": 0}
     assert fit["parts"] == {"corpus.tsv": lengths}
     assert "texts over 64 word pieces 2" in run(path, "--hero", tiny_bert)[1]
 

@@ -17,8 +17,11 @@ from typer.testing import CliRunner
 
 from spacy_hgn.cli import hgn_cli
 from spacy_hgn.entities.calibration import (
+    COLDEST,
+    HOTTEST,
     expected_calibration_error,
     fit_temperature,
+    reason_to_keep,
     reliability,
     temper,
 )
@@ -130,7 +133,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = [*DATA, ("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
     path = tmp_path_factory.mktemp("dev") / "dev.spacy"
     examples = make_examples(spacy.blank("en"), data)
-    DocBin(docs=[example.reference for example in examples]).to_disk(path)
+    DocBin(docs=[example.reference for example in examples] * 8).to_disk(path)
     return path
 
 
@@ -206,4 +209,69 @@ def test_a_pipeline_that_stands_in_the_way_of_calibration_is_refused(folder, dev
     DocBin(docs=[Doc(spacy.blank("en").vocab)]).to_disk(tmp_path / "empty.spacy")
     status, output = run(folder, tmp_path / "empty.spacy")
     assert status == 1
-    assert "Expected gold tags" in output
+    assert "expected texts in .spacy files, got none" in " ".join(output.split())
+
+
+def write_docs(path: Path, docs: list[Doc]) -> Path:
+    DocBin(docs=docs).to_disk(path)
+    return path
+
+
+def test_a_dev_part_without_entities_is_an_error(folder, tmp_path):
+    doc = spacy.blank("en").make_doc(DATA[0][0])
+    doc.ents = []  # known to be none
+    status, output = run(folder, write_docs(tmp_path / "none.spacy", [doc]))
+    assert status == 1
+    assert "Expected gold entities to calibrate by, got none" in output
+
+
+def test_with_too_few_entities_scores_stay_as_they_are(folder, tmp_path):
+    docs = [example.reference for example in make_examples(spacy.blank("en"), DATA)]
+    out = tmp_path / "out"
+    status, output = run(folder, write_docs(tmp_path / "few.spacy", docs), "-o", out)
+    assert status == 0, output
+    assert "too few entities" in output
+    assert spacy.load(out).get_pipe("hgn_ner").temperature == 1
+
+
+def test_a_pipeline_that_is_there_is_written_over_by_force_alone(folder, dev, tmp_path):
+    (tmp_path / "meta.json").write_text("{}")
+    status, output = run(folder, dev, "-o", tmp_path)
+    assert status == 1
+    assert "--force writes over it" in output
+    assert (tmp_path / "meta.json").read_text() == "{}"
+    assert run(folder, dev, "-o", tmp_path, "--force")[0] == 0
+    assert spacy.load(tmp_path).pipe_names == spacy.load(folder).pipe_names
+
+
+def test_a_folder_of_docbins_is_read_as_one(folder, dev, tmp_path):
+    docs = list(DocBin().from_disk(dev).get_docs(spacy.blank("en").vocab))
+    (tmp_path / "dev").mkdir()
+    write_docs(tmp_path / "dev" / "0000.spacy", docs[:9])
+    write_docs(tmp_path / "dev" / "0001.spacy", docs[9:])
+    told = [run(folder, path) for path in (dev, tmp_path / "dev")]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 50])
+def test_a_damaged_part_is_named(folder, tmp_path, content):
+    path = tmp_path / "dev.spacy"
+    path.write_bytes(content)
+    status, output = run(folder, path)
+    assert status == 1
+    assert f"{path}: expected a .spacy file" in output
+
+
+@pytest.mark.parametrize(
+    ("temperature", "scores", "errors", "expected"),
+    [
+        (1.5, 50, (0.02, 0.05), None),
+        (1.5, 49, (0.02, 0.05), "too few entities: 49"),
+        (HOTTEST, 500, (0.02, 0.05), "at the bound of those that are tried, 20"),
+        (COLDEST, 500, (0.02, 0.05), "at the bound of those that are tried, 0.05"),
+        (1.5, 500, (0.06, 0.05), "would raise the error of calibration from 0.0500 to 0.0600"),
+    ],
+)
+def test_what_would_do_harm_is_left(temperature, scores, errors, expected):
+    reason = reason_to_keep(temperature, scores, *errors)
+    assert reason is None if expected is None else expected in reason

@@ -27,7 +27,7 @@ def ended(tmp_path, monkeypatch):
 
     def ended(config):
         whole, _ = train(elsewhere(config))
-        with ending_in("run.Run.update", 8), pytest.raises(Killed):
+        with ending_in("recording.Recording.update", 8), pytest.raises(Killed):
             train(config)
         fix_random_seed(6)  # another process has other random numbers
         nlp, printed = train(config)

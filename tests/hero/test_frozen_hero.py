@@ -375,7 +375,7 @@ def test_changed_weights_never_get_these_vectors(make_frozen, english, counted, 
     with torch.no_grad():
         second.transformer.encoder.layer[0].output.dense.bias[3] += 0.01
     changed = build_frozen_transformer(
-        "any", get_doc_spans, precision="float32", kept_in=str(tmp_path)
+        first.attrs["name"], get_doc_spans, precision="float32", kept_in=str(tmp_path)
     )
     changed.from_bytes(second.to_bytes()).initialize()
     changed.predict([english(TEXTS[0])])
@@ -397,7 +397,7 @@ def test_a_hero_is_known_again_when_it_was_stored(name, make_frozen, english, tm
     stored = first.to_bytes()
     first.predict([english(text) for text in TEXTS])  # leaves its marks on the tokenizer
     loaded = build_frozen_transformer(
-        "any", get_doc_spans, precision="float32", kept_in=str(tmp_path)
+        first.attrs["name"], get_doc_spans, precision="float32", kept_in=str(tmp_path)
     ).from_bytes(stored)
     assert loaded.identify_weights() == first.identify_weights()
     assert loaded.kept.folder == first.kept.folder
@@ -536,3 +536,13 @@ def test_before_initialize(hero_folders, english):
     hero = build_frozen_transformer(hero_folders["bert"], get_doc_spans)
     with pytest.raises(ValueError, match=r"isn't loaded yet. Call nlp.initialize\(\)"):
         hero.predict([english("London")])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"trained_layers": 2}, {"transformer_config": {"output_attentions": True}}]
+)
+def test_settings_of_a_hero_that_learns_are_refused(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=name):
+        build_frozen_transformer("a-hero", get_doc_spans, **settings)
+    build_frozen_transformer("a-hero", get_doc_spans, trained_layers=None)

@@ -64,7 +64,7 @@ def test_settings_of_tokenizer_and_transformer_are_kept(make_hero):
         tokenizer_config={"model_max_length": 40},
         transformer_config={"output_hidden_states": True},
     )
-    loaded = make_hero("bert").from_bytes(hero.to_bytes())
+    loaded = make_hero("xlnet").from_bytes(hero.to_bytes())
     assert loaded.shim.max_pieces == 40
     assert loaded.transformer.config.output_hidden_states
     assert loaded.get_dim("nO") == hero.get_dim("nO")

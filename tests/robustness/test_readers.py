@@ -17,7 +17,7 @@ from spacy.tokens import Doc, DocBin, Span
 
 from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.formats import FORMATS, Corpus, read_corpus
+from spacy_hgn.corpora.formats import FORMATS, LoadedCorpus, read_corpus
 from spacy_hgn.corpora.parts import read_part
 from spacy_hgn.corpora.repairs import Repair
 
@@ -129,7 +129,7 @@ OUTCOMES = {
 """By whether a file is read strictly, and leniently."""
 
 
-def read(path: Path, format: str, repairs: list[Repair] | None) -> Corpus | None:
+def read(path: Path, format: str, repairs: list[Repair] | None) -> LoadedCorpus | None:
     """Read a file; None where it is refused as it should be."""
     try:
         corpus = read_corpus(path, NLP, format=format, repairs=repairs)
@@ -158,7 +158,7 @@ def check_place(error: CorpusError, path: Path) -> None:
         assert is_record or (error.text or "").encode() in lines[0]
 
 
-def check_words(data: bytes, corpus: Corpus, repairs: list[Repair]) -> None:
+def check_words(data: bytes, corpus: LoadedCorpus, repairs: list[Repair]) -> None:
     """Every line's token or text is in the Docs, but for those that repairs say are left out."""
     if not corpus.found.startswith(LINES):
         return

@@ -40,7 +40,7 @@ def test_what_can_follow(scheme):
     tag_set = TagSet(scheme, LABELS)
     for i, a in enumerate(tag_set.tags):
         for j, b in enumerate(tag_set.tags):
-            assert tag_set.can_follow[i, j] == may_follow(a, b, scheme), (a, b)
+            assert tag_set.can_follow(i, j) == may_follow(a, b, scheme), (a, b)
 
 
 def may_follow(a, b, scheme):

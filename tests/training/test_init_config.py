@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 from spacy_hgn.training.init_config import recommend_hero
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
 OPTIMIZATIONS = ["efficiency", "accuracy"]
 
 

@@ -27,10 +27,10 @@ function bars(caption, rows) {
 }
 
 function show(token) {
-  const [weights, tags] = data.tokens[token.dataset.token];
+  const [tags, weights] = data.tokens[token.dataset.token];
   const columns = [bars("Tags", tags.map(([tag, share]) => [data.tags[tag], share]))];
   if (weights.length) {
-    columns.unshift(bars("Weights", weights.map((weight, i) => [data.members[i], weight])));
+    columns.push(bars("Windows and Hero", weights.map((weight, i) => [data.weights[i], weight])));
   }
   const word = element("bdi", token.textContent);
   details.replaceChildren(element("h3", word), element("div", columns, "columns"));

@@ -1,4 +1,4 @@
-"""By what a Hero is known: a hash of its weights and of its tokenizer's vocabulary."""
+"""A Hero's fingerprint: a hash of its weights and of its tokenizer's vocabulary."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import torch
 from spacy_transformers.data_classes import HFObjects
 
 NOT_READING = ("architectures", "dtype", "torch_dtype", "transformers_version")
-"""What a configuration says besides how texts are read, as it does by names with a _ before."""
+"""Parts of a configuration on which vectors don't depend. Names that begin with _ are others."""
 
 
 def fingerprint(hero: HFObjects) -> str:

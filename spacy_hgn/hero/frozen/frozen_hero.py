@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -11,7 +12,7 @@ from weakref import ref
 import numpy
 import torch
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from thinc.api import torch2xp
 from thinc.types import Ragged
@@ -148,7 +149,7 @@ class FrozenHero(Hero):
         return numbers
 
     def _identify(self) -> str:
-        """By what the folder of its vectors is called."""
+        """The name of the folder of its vectors: a hash of all that they depend on."""
         shim = self.shim
         settings = (
             self.identify_weights(),
@@ -201,42 +202,48 @@ def forward(
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
     """Vectors of Docs; the way back does nothing."""
     model.is_learning |= is_train
-    of_docs = _read_kept(model, docs) if model.is_learning else list(_read(model, docs))
+    spans = list(map(list, model.attrs["get_spans"](docs)))
+    read = _read_kept if model.is_learning else _read
+    of_docs = read(model, docs, spans)
     empty = FullTransformerBatch.empty(len(docs))
     datas = _as_datas(model, docs, of_docs)
     batch = LayerBatch(empty.spans, empty.wordpieces, empty.model_output, empty.align, datas)
     return batch, lambda d_batch: docs
 
 
-def _read_kept(model: FrozenHero, docs: Sequence[Doc]) -> list[Tensor | None]:
+def _read_kept(
+    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
+) -> list[Tensor | None]:
     """The layers of Docs on the host, those met before as they were kept."""
-    keys = [_key(doc, spans) for doc, spans in zip(docs, model.attrs["get_spans"](docs))]
+    keys = list(map(_key, docs, spans))
     found = {key: model.kept.get(key) for key in keys}
-    new = {key: doc for key, doc in zip(keys, docs) if found[key] is None}
-    for key, layers in zip(new, _read(model, list(new.values()))):
+    new = {key: number for number, key in enumerate(keys) if found[key] is None}
+    read = _read(model, [docs[n] for n in new.values()], [spans[n] for n in new.values()])
+    for key, layers in zip(new, read):
         if layers is not None:
             found[key] = on_host = layers.cpu()
             model.kept.put(key, on_host)
     return [found[key] for key in keys]
 
 
-def _key(doc: Doc, spans: Sequence[Any]) -> str:
+def _key(doc: Doc, spans: Sequence[Span]) -> str:
     """What a Doc's vectors depend on: its words and blanks, and how it is cut."""
     words = [(token.text, token.whitespace_) for token in doc]
     cuts = [(span.start, span.end) for span in spans]
     return hashlib.blake2b(repr((words, cuts)).encode(), digest_size=20).hexdigest()
 
 
-def _read(model: FrozenHero, docs: Sequence[Doc]) -> Iterator[Tensor | None]:
+def _read(
+    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
+) -> list[Tensor | None]:
     """The layers of each Doc, None for one without tokens."""
-    _, pieces, alignment = prepare_docs(model, docs) if docs else (None, None, None)
+    _, pieces, alignment = prepare_docs(model, docs, spans)
     if pieces is None or alignment is None:
-        yield from [None] * len(docs)
-        return
+        return [None] * len(docs)
     numbers, pooling = model.layer_numbers(), model.own_settings["pooling"]
     tokens = read_layers(model.shim, numbers, pooling, pieces, alignment)
-    for start, end in zip(alignment.token_ends.tolist(), alignment.token_ends[1:].tolist()):
-        yield tokens[start:end].clone() if end > start else None
+    ends = pairwise(alignment.token_ends.tolist())
+    return [tokens[start:end].clone() if end > start else None for start, end in ends]
 
 
 def _as_datas(

@@ -111,8 +111,6 @@ def fit_to_hero(config: Config) -> None:
     hero = config["components"].get("transformer", {}).get("model", {})
     if hero.get("@architectures") != FROZEN_HERO:
         return
-    if hero.get("trained_layers") is None:
-        hero.pop("trained_layers", None)
     config["nlp"]["batch_size"] = min(config["nlp"]["batch_size"], DOCS_AT_ONCE)
     if "hero_learn_rate" in config["training"]["optimizer"]:
         config["training"]["optimizer"]["hero_learn_rate"] = 0.0

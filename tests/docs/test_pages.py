@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from spacy.util import load_config
 from thinc.api import Config
 
-ROOT = Path(__file__).parent.parent
-PAGES = [
-    path
-    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "experiments/*.md", "tests/*/*.md")
-    for path in sorted(ROOT.glob(pattern))
-]
-CONFIG = re.compile(r"^```ini\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+import spacy_hgn
+
+from .pages import PAGES, ROOT, blocks_of, name_of
+
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -32,7 +30,7 @@ def settings_in(config: dict[str, Any], place: str = "") -> dict[str, Any]:
 
 def configs_on(page: Path) -> list[dict[str, Any]]:
     """The settings of each config that a page shows a part of."""
-    parts = CONFIG.findall(page.read_text(encoding="utf8"))
+    parts = blocks_of(page, "ini")
     return [settings_in(Config().from_str(with_parents(part), interpolate=False)) for part in parts]
 
 
@@ -48,7 +46,7 @@ def headings_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
     for name, heading in LINK.findall(page.read_text(encoding="utf8")):
         target = page.parent / name if name else page
@@ -68,3 +66,8 @@ def test_the_config_in_the_readme_is_the_one_in_configs():
     whole = settings_in(load_config(ROOT / "configs" / "hgn.cfg", interpolate=False))
     (shown,) = configs_on(ROOT / "README.md")
     assert shown.items() <= whole.items()
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))
+    assert citation["version"] == spacy_hgn.__version__

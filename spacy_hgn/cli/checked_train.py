@@ -1,0 +1,93 @@
+"""spaCy's own ``train``, looked at before it begins: its last step gets an evaluation, and
+overrides of settings that no config has are refused."""
+
+import functools
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.language import DEFAULT_CONFIG
+from spacy.util import get_lang_class, load_config, registry, resolve_dot_names
+from thinc.api import Config
+from typer import Context, Typer
+from wasabi import msg
+
+from spacy_hgn.backend.gpu import check_gpu
+from spacy_hgn.training.evaluations import change_for_last_step
+
+from .pipelines import ending_at
+
+UNCHECKED = ("vars", *DEFAULT_CONFIG)
+"""Sections in which spaCy takes any setting. In all others, functions know their arguments."""
+
+
+def look_before_training(app: Typer) -> None:
+    """Have ``train`` look at configs that use this package, and leave all others alone."""
+    for command in app.registered_commands:
+        if command.name == "train" and command.callback is not None:
+            command.callback = _looking(command.callback)
+
+
+def _looking(train: Callable) -> Callable:
+    @functools.wraps(train)
+    def look_and_train(
+        ctx: Context, config_path: Path, code_path: Path | None, use_gpu: int, **settings: Any
+    ) -> Any:
+        if config_path.is_file():  # not standard input, which can be read but once
+            import_code(code_path)
+            with ending_at("Can't train", ValueError, OSError):
+                check_gpu(use_gpu)
+                ctx.args += look_at(config_path, parse_config_overrides([*ctx.args]))
+        given = {"config_path": config_path, "code_path": code_path, "use_gpu": use_gpu}
+        return train(ctx=ctx, **given, **settings)
+
+    return look_and_train
+
+
+def look_at(path: Path, overrides: Mapping[str, Any]) -> list[str]:
+    """Words to add to the command, so that the last step is evaluated.
+
+    Exits where an override is no setting.
+    """
+    with show_validation_error(path):
+        config = load_config(path, overrides={**overrides}, interpolate=False)
+        own = load_config(path, interpolate=False)
+    if not re.search(r"\b(spacy-hgn\.|hgn_ner\b)", config.to_str(interpolate=False)):
+        return []
+    for problem in find_unknown(overrides, own):
+        msg.fail(problem, exits=1)
+    with show_validation_error(path):
+        config = config.interpolate()
+        training = {**DEFAULT_CONFIG["training"], **config.get("training", {})}
+        if training["max_epochs"] > 0 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            return []  # ranks count the batches of an epoch together, when they have met
+        changes = change_for_last_step(training, lambda: count_batches(config))
+    if changes and os.environ.get("RANK", "0") == "0":
+        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        msg.info(f"So that the last step is evaluated: training has {told}")
+    return [f"--training.{name}={value}" for name, value in changes.items()]
+
+
+def find_unknown(overrides: Iterable[str], config: Config) -> Iterator[str]:
+    """What is wrong with overrides that neither a config nor spaCy's default has."""
+    for name in overrides:
+        section, _, option = name.rpartition(".")
+        if section not in UNCHECKED:
+            continue
+        known = [*config.get(section, {}), *DEFAULT_CONFIG.get(section, {})]
+        if option not in known:
+            near = get_close_matches(option, known, n=1)
+            advice = f" Did you mean --{section}.{near[0]}?" if near else ""
+            yield f"--{name}: the config has no such setting.{advice}"
+
+
+def count_batches(config: Config) -> int:
+    """The steps that a config's training takes for an epoch."""
+    (train,) = resolve_dot_names(config, [config["training"]["train_corpus"]])
+    batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
+    nlp = get_lang_class(config["nlp"]["lang"])()
+    return sum(1 for _ in batcher(train(nlp)))

@@ -1,0 +1,88 @@
+"""What a component can tell of its entities, besides that they are there."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc, Span
+
+from ..entities.alternatives import Alternative, find_alternatives
+from ..entities.calibration import temper
+from ..entities.on_doc import borders_alone, borders_before
+from ..entities.posteriors import Posteriors, entity_probabilities
+from ..tags.decoding import Borders, Entity, decode
+from ..tags.tag_pipe import TagPipe
+from .explanation import Explanation, explain
+
+
+class Reasons(TagPipe):
+    """A component that says why its entities are what they are, and what else they might be."""
+
+    decoder: str
+    threshold: float
+    scores: bool
+    overlap: bool
+
+    def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
+        """Tag probabilities on the host. *Shape of each:* (tokens, tags)"""
+        raise NotImplementedError
+
+    def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
+        """What else might be where the span is: the k most probable entities that have any of its
+        tokens, with other borders or labels, and label "" for no entity in all of it.
+
+        Entities of other components, and blocked tokens, stay what they are. The Doc must have
+        what the model reads. A Transformer's vectors are there after
+        ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` puts
+        them on a Doc again. Raises ValueError where they are missing, TypeError for no Span.
+        """
+        _expect(span, Span, "such as doc[0:2] or doc.ents[0]")
+        (probabilities,) = self.predict([span.doc])
+        posteriors = Posteriors(
+            temper(probabilities, self.temperature),
+            self._borders_before(span.doc),
+            self.tag_set,
+        )
+        return find_alternatives(posteriors, span.start, span.end, self.labels, k)
+
+    def explain(self, doc: Doc) -> Explanation:
+        """Why the Doc's entities are what they are: for each token the weights of windows and
+        Hero and the tags' probabilities, for each entity its score with a border moved by one.
+
+        The Doc must have what the model reads, as for ``alternatives``, and doesn't change. With
+        ``scores = false`` entities found before are as other components': explain the Doc before.
+        Raises ValueError where vectors are missing, TypeError for no Doc.
+        """
+        _expect(doc, Doc, "such as nlp(text)")
+        borders = self._borders_before(doc)
+        (probabilities,) = self.predict([doc])
+        found = self._decode(probabilities, borders)
+        return explain(
+            doc,
+            self.model,
+            temper(probabilities, self.temperature),
+            [entity for entity, _ in found],
+            borders,
+            self.tag_set,
+            None if self.trained_over is None else self.trained_over.layers,
+        )
+
+    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+        """The entities that the probabilities make, each with its score, but the unlikely ones."""
+        found = decode(probabilities, borders, self.tag_set, self.decoder)
+        tempered = temper(probabilities, self.temperature)
+        scores = entity_probabilities(tempered, borders, self.tag_set, found)
+        return [pair for pair in zip(found, scores) if pair[1] >= self.threshold]
+
+    def _borders_before(self, doc: Doc) -> Borders:
+        """Where entities may be, whatever this component has found there."""
+        return borders_alone(doc) if self.overlap else borders_before(doc, self._spans_key)
+
+    @property
+    def _spans_key(self) -> str | None:
+        return self.name if self.scores else None
+
+
+def _expect(given: Any, kind: type, example: str) -> None:
+    if not isinstance(given, kind):
+        raise TypeError(f"Expected a {kind.__name__}, {example}; got {type(given).__name__}.")

@@ -1,0 +1,120 @@
+"""A component of tags: its labels, and how it is stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spacy.errors import Errors
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d, Ragged
+
+from ..hero.frozen.trained_over import TrainedOver, from_cfg, to_cfg
+from ..tagger.classifier import is_initialized, resize_tags
+from ..tagger.older_layout import in_present_layout
+from ..util.sealed_pipe import SealedPipe
+from ..util.settings import Settings
+from .tag_set import TagSet, check_label
+
+
+class TagPipe(SealedPipe):
+    """A component whose model maps Docs to tag probabilities.
+
+    tag_set: its labels' tags. temperature: what the logits are divided by for scores.
+    trained_over: the frozen Hero that its vectors must come from, if it was one in training.
+    """
+
+    vocab: Vocab
+    model: Model[list[Doc], list[Floats2d]]
+    name: str
+    tag_set: TagSet
+    temperature: float
+    trained_over: TrainedOver | None
+    _settings: Settings
+
+    @property
+    def cfg(self) -> Settings:
+        """The settings that may be changed, by name."""
+        return self._settings
+
+    @cfg.setter
+    def cfg(self, values: Mapping[str, Any]) -> None:
+        self._settings.update(values)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The entity types, in the order in which they were added."""
+        return self.tag_set.labels
+
+    @property
+    def label_data(self) -> list[str]:
+        """The labels as ``spacy init labels`` writes them and ``initialize`` reads them."""
+        return list(self.labels)
+
+    @property
+    def is_resizable(self) -> bool:
+        return True
+
+    def add_label(self, label: str) -> int:
+        """Add an entity type; a trained model keeps its weights and gets rows for it.
+
+        Returns 1, or 0 if the label was there. Raises ValueError if tags can't carry it.
+        """
+        if check_label(label) in self.labels:
+            return 0
+        self.tag_set = TagSet(self.tag_set.scheme, (*self.labels, label))
+        self.vocab.strings.add(label)
+        if is_initialized(self.model):
+            resize_tags(self.model, len(self.tag_set))
+        return 1
+
+    def get_cfg(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What to store besides the weights. config: what the one beside says of the component."""
+        learnt = {"labels": list(self.labels), "temperature": self.temperature}
+        changes = self.cfg.changes(config)
+        changed = {"changed": changes} if changes else {}
+        return {**self._architecture, **learnt, **changed, **to_cfg(self.trained_over)}
+
+    def set_cfg(self, cfg: dict[str, Any]) -> None:
+        """Take what was stored. Raises ValueError where the config says something else."""
+        for setting, value in self._architecture.items():
+            if cfg[setting] != value:
+                raise ValueError(
+                    f"The component was trained with {setting} = {cfg[setting]!r}, but the "
+                    f"config says {setting} = {value!r}."
+                )
+        self.cfg.change(cfg.get("changed", {}))
+        self.temperature = cfg.get("temperature", 1.0)
+        self.trained_over = from_cfg(cfg.get("hero"))
+        self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
+        for label in self.labels:
+            self.vocab.strings.add(label)
+
+    def load_model(self, data: bytes) -> None:
+        """Take weights. Raises ValueError where they don't fit the model or the labels."""
+        self._check_outputs()
+        super().load_model(in_present_layout(data))
+        self._check_outputs()
+
+    @property
+    def _architecture(self) -> dict[str, Any]:
+        """What the config must say again when a trained component is loaded."""
+        return {"tag_scheme": self.tag_set.scheme, "windows": self.model.attrs.get("windows")}
+
+    @property
+    def _flat(self) -> Model[list[Doc], Ragged]:
+        """The model as it reads a batch: into one array of all tokens."""
+        return self.model.get_ref("flat")
+
+    def _require_initialized(self) -> None:
+        if not is_initialized(self.model):
+            raise ValueError(Errors.E109.format(name=self.name))
+
+    def _check_outputs(self) -> None:
+        outputs = self._flat.maybe_get_dim("nO")
+        if outputs not in (None, len(self.tag_set)):
+            raise ValueError(
+                f"The model of {self.name} has nO = {outputs}, but its labels "
+                f"({', '.join(self.labels) or 'none'}) need {len(self.tag_set)} tags. In a "
+                "config leave nO = null; in a trained folder cfg and model don't belong together."
+            )

@@ -1,0 +1,187 @@
+"""A component that learns tags: the losses of a step, rehearsal, and gold that can't be learnt."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, cast
+
+import numpy
+import torch
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from thinc.api import Model, Optimizer, get_array_module, torch2xp, xp2torch
+from thinc.types import Floats2d
+from torch import Tensor
+
+from ..hero.frozen.trained_over import trained_over
+from ..hero.listeners import require_upstream, require_vectors, warn_of_unequal_losses
+from ..tagger.flat import finish_update, shim_of
+from ..tags.tag_pipe import TagPipe
+from ..util.lists import ends_of, split
+from .gold import batch_tags
+from .loss import Loss, batch_loss
+from .rehearsal import as_optimizer, rehearse
+from .step_loss import StepLoss
+from .unlearnable import UnlearnableEntity, UnlearnableGold
+
+logger = logging.getLogger("spacy_hgn")
+
+
+class TagLearner(TagPipe):
+    """A component of tags in training."""
+
+    incorrect_spans_key: str | None
+    loss_factor: float
+    loss_is_mean = True
+    """Unlike those of spaCy's components, which are sums."""
+
+    def __init__(self) -> None:
+        self._unlearnable = UnlearnableGold()
+        self._step_loss = StepLoss()
+        self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None  # by spaCy's name
+
+    @property
+    def unlearnable(self) -> tuple[UnlearnableEntity, ...]:
+        """The gold entities met so far that can't be learnt, each with the reason."""
+        return self._unlearnable.entities
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        """Set the labels, from the data unless given, and the model's dimensions.
+
+        get_examples: returns a representative sample of gold-standard Examples.
+        labels: the entity types, as ``spacy init labels`` writes them. Without them all
+        Examples are read, and what can't be learnt is named in a warning; else training does.
+        Raises ValueError where the model listens to a Transformer that isn't there, or where
+        the config's nO isn't the number of tags.
+        """
+        validate_get_examples(get_examples, "HgnNer.initialize")
+        if labels is None:
+            labels = self._read_gold(get_examples())
+        for label in labels:
+            self.add_label(label)
+        self._check_outputs()
+        if not self.labels:
+            logger.warning("There is no entity in the data: %s will find none.", self.name)
+        if nlp is not None:
+            require_upstream(self.model, nlp)
+            if self.loss_factor == 1.0:
+                warn_of_unequal_losses(self.name, nlp)
+        sample = [eg.predicted for eg in islice(get_examples(), 10)]
+        if not any(len(doc) for doc in sample):
+            sample = [Doc(self.vocab, words=["hello"])]
+        tags = [self.model.ops.alloc2f(len(doc), len(self.tag_set)) for doc in sample]
+        self.model.initialize(X=sample, Y=tags)
+        self.temperature = 1.0
+        self.trained_over = None
+        if nlp is not None:
+            self.trained_over = over = trained_over(self.model, nlp)
+            # Now, and not at the first batch: a training that goes on where it was may have none.
+            shim_of(self._flat)._model.fit_layers(1 if over is None else len(over.layers))
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights by the gradients of the step, the mean over its tokens."""
+        finish_update(self._flat, sgd)
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: list[Floats2d]
+    ) -> tuple[float, list[Floats2d]]:
+        """The negative log likelihood of the gold tags, the mean over tokens, and its gradient.
+
+        Tokens whose tag is missing don't count; incorrect spans contribute ``-log(1 - P)`` of
+        being an entity. *Shape of the gradient:* that of ``scores``, one array of (tokens, tags)
+        a Doc.
+        """
+        examples = list(examples)
+        validate_examples(examples, "HgnNer.get_loss")
+        if not examples:
+            return 0.0, []
+        joined = get_array_module(scores[0]).concatenate(scores)
+        probabilities = xp2torch(joined, device=self._device)
+        total, gradient, tokens = self._learn(examples, probabilities)
+        ends = ends_of(list(map(len, scores)))
+        d_scores = split(torch2xp(gradient / max(tokens, 1)), ends)  # type: ignore[arg-type]
+        return self._as_number(total) / max(tokens, 1), cast(list[Floats2d], d_scores)
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Callable | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """Pull the predictions back to those at the time of ``nlp.resume_training``.
+
+        Gold annotation isn't read. Where the model listens to a Transformer, its vectors must be
+        on ``example.predicted``: student and teacher read the same, and the Transformer gets
+        no gradient. A Hero inside of the component is remembered and rehearsed as well.
+        Raises ValueError where the vectors aren't there.
+        """
+        losses = self._open_losses(losses)
+        examples = list(examples)
+        validate_examples(examples, "HgnNer.rehearse")
+        docs = [eg.predicted for eg in examples if len(eg.predicted)]
+        if self._rehearsal_model is None or not docs:
+            return losses
+        require_vectors(self, docs)
+        total = rehearse(self.model, self._rehearsal_model, docs, drop)
+        losses[self.name] += self._step_loss.add(total, sum(map(len, docs)))
+        if sgd:
+            self.finish_update(cast(Optimizer, as_optimizer(sgd, self.model)))
+        return losses
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score a batch of examples with the ``scorer``."""
+        if self.scorer is None:
+            return {}
+        examples = list(examples)
+        validate_examples(examples, "HgnNer.score")
+        return self.scorer(examples, **kwargs)
+
+    def _read_gold(self, examples: Iterable[Example]) -> list[str]:
+        """The labels of gold-standard Examples; warns of entities that can't be learnt."""
+        labels: set[str] = set()
+
+        def read() -> Iterator[Example]:
+            for example in examples:
+                labels.update(entity.label_ for entity in example.reference.ents)
+                yield example
+
+        self._unlearnable.add(read(), None, self.incorrect_spans_key, self.name)
+        return sorted(labels)
+
+    def _learn(self, examples: list[Example], probabilities: Tensor) -> Loss:
+        """The loss, as from ``batch_loss``; notes what can't be learnt."""
+        key = self.incorrect_spans_key
+        tags, doubtful = batch_tags(examples, self.tag_set)
+        self._unlearnable.add(doubtful if key is None else examples, self.labels, key, self.name)
+        return batch_loss(probabilities, tags, examples, self.tag_set, key)
+
+    def _open_losses(self, losses: dict[str, float] | None) -> dict[str, float]:
+        """The dict that takes the loss of a batch, the first of its step or a further one."""
+        losses = {} if losses is None else losses
+        step_size = shim_of(self._flat).step_size
+        if self.name not in losses or step_size.tokens is None:
+            self._step_loss.begin()
+        losses.setdefault(self.name, 0.0)
+        return losses
+
+    def _as_number(self, loss: Tensor) -> float:
+        number = loss.item()
+        if numpy.isnan(number):
+            raise ValueError(Errors.E910.format(name=self.name))
+        return number
+
+    @property
+    def _device(self) -> torch.device:
+        """Where the weights are, whatever is current in the thread."""
+        return shim_of(self._flat).device

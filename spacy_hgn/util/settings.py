@@ -1,0 +1,103 @@
+"""Settings of a component that may be changed: checked, and stored with the pipeline.
+
+``component.threshold = 0.8`` is told to the config of the pipeline that the component was made
+for, and so is in the stored one. What a stored config doesn't say, because another pipeline has
+the component too, is in ``cfg``. In both cases ``spacy.load(config=...)`` can say something else.
+"""
+
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .owner import config_of
+
+Check = Callable[[str, Any], Any]
+"""Takes a setting's name and value; returns the value, or raises ValueError."""
+
+
+class Settings(UserDict[str, Any]):
+    """What the settings of a component are, by name.
+
+    Setting one raises ValueError for an unknown name or an impossible value, and then changes
+    nothing.
+    """
+
+    def __init__(self, component: Any, checks: Mapping[str, Check], values: Mapping[str, Any]):
+        """checks: of all settings. values: of all settings, as the component is made with."""
+        self._component, self._checks = component, checks
+        super().__init__(values)
+        self._made_with = dict(self.data)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self._checks:
+            known = ", ".join(self._checks)
+            raise ValueError(f"Unknown setting: expected one of {known}, got {name!r}.")
+        self.data[name] = value = self._checks[name](name, value)
+        if (config := config_of(self._component)) is not None:
+            config[name] = value
+
+    def changes(self, config: Mapping[str, Any] | None) -> dict[str, list[Any]]:
+        """What a config doesn't say: of each setting its value there, and that which it has.
+
+        config: the component's section; None where there is none is what it was made with.
+        """
+        said = self._made_with if config is None else config
+        pairs = ((name, [said.get(name), value]) for name, value in self.items())
+        return {name: values for name, values in pairs if values[0] != values[1]}
+
+    def change(self, changes: Mapping[str, list[Any]]) -> None:
+        """Take ``changes`` of a component that was stored, unless the config says otherwise."""
+        for name, (said, value) in changes.items():
+            if self[name] == said:
+                self[name] = value
+
+
+def setting(name: str) -> Any:
+    """A property of a component that has its settings in ``cfg``, as spaCy's have."""
+
+    def read(component: Any) -> Any:
+        return component.cfg[name]
+
+    def write(component: Any, value: Any) -> None:
+        component.cfg[name] = value
+
+    return property(read, write)
+
+
+def one_of(values: Sequence[str], name: str, value: Any) -> str:
+    """Check one of some names."""
+    if value not in values:
+        raise ValueError(f"Unknown {name}: expected one of {', '.join(values)}, got {value!r}.")
+    return value
+
+
+def probability(name: str, value: Any) -> float:
+    """Check a number from 0 to 1."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a probability from 0 to 1, got {value!r}.")
+    return float(value)
+
+
+def factor(name: str, value: Any) -> float:
+    """Check a finite number above 0."""
+    if not _is_number(value) or not 0 < value < float("inf"):
+        raise ValueError(f"{name}: expected a number above 0, got {value!r}.")
+    return float(value)
+
+
+def truth(name: str, value: Any) -> bool:
+    """Check True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected True or False, got {value!r}.")
+    return value
+
+
+def key_or_none(name: str, value: Any) -> str | None:
+    """Check a key of ``doc.spans``, or None."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name}: expected a key of doc.spans or None, got {value!r}.")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
