@@ -1,7 +1,7 @@
 """Documents through the pipeline in batches; a batch that fails, one by one."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from spacy.cli._util import import_code
 from spacy.language import Language
@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.util import load_model
 
 from ..backend.gpu_errors import explain
-from ..entities.on_doc import MARK
+from ..entities.score import MARK, forget_score
 from .documents import Document, Failure, Read
 from .settings import AnnotateError, AnnotateSettings
 
@@ -59,8 +59,7 @@ def forget_entities(doc: Doc) -> None:
     All else stays, also sentence starts and blocked tokens, which tell where no entity can be.
     """
     for entity in doc.ents:
-        score: Any = ("._.", "score", entity.start_char, entity.end_char)
-        doc.user_data.pop(score, None)
+        forget_score(entity)
         for token in entity:
             token.ent_kb_id = token.ent_id = 0
     blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == "B" and not t.ent_type]

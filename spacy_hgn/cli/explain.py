@@ -43,7 +43,7 @@ def explain_cli(
     """Show why a text has the entities it has, on one HTML page that needs no network.
 
     It has the entities with their scores; the weights that the attention gives to each window
-    and to the Hero, as a heat map over the text (the fusions concat and add give none); each
+    and to the Hero, as a heat map over the text (concat and add give no weights); each
     token's tags; over a frozen Hero, how much of each of its layers is in its vectors; and for
     each entity the probability of the same with a border moved by one token.
     """
@@ -53,7 +53,7 @@ def explain_cli(
         nlp = load_pipeline(pipeline)
         explanation = explain_text(nlp, component, read_text(text))
         if explanation.weights is None:
-            msg.info(f"The page has no heat map. {explanation.note}")
+            msg.info(explanation.note)
         write_text(output, to_page(explanation, pipeline))
         if json is not None:
             write_text(json, explanation.to_json(indent=1))

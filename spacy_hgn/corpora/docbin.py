@@ -16,9 +16,11 @@ from .reading import Task
 
 SUFFIX = ".spacy"
 
-TOKENS_A_FILE = 250_000
-"""Tokens from which on Docs go into a further file, with a new vocabulary: a file is read, and
-written, as a whole."""
+TOKENS_A_FILE = 1_000_000
+"""Tokens from which on Docs go into a further file: a file is read, and written, as a whole."""
+
+TOKENS_A_VOCAB = 250_000
+"""Tokens from which on Docs are made with a new vocabulary: one keeps all words it has met."""
 
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What spaCy raises for bytes that only look like a DocBin."""
@@ -65,14 +67,14 @@ class Outputs:
         for doc in docs:
             packed.add(doc)
             n_tokens += len(doc)
+            self._tokens += len(doc)
+            if self._tokens >= TOKENS_A_VOCAB:
+                task.renew_vocab()
+                self._tokens = 0
             if n_tokens >= TOKENS_A_FILE:
                 break
         if len(packed):
             packed.to_disk(path)
-        self._tokens += n_tokens
-        if self._tokens >= TOKENS_A_FILE:
-            task.renew_vocab()
-            self._tokens = 0
         return bool(len(packed))
 
     def move(self) -> None:

@@ -69,6 +69,13 @@ def keep_scores(doc: Doc, scored: Sequence[tuple[Span, float]]) -> None:
         doc.tensor = CutTensor.of(doc)
 
 
+def forget_score(span: Span) -> None:
+    """Take off what ``doc.user_data`` has as the span's score, whoever set it."""
+    user_data: Any = span.doc.user_data
+    for name in ("score", MARK["factory"]):
+        user_data.pop(_key(name, span), None)
+
+
 class CutTensor(numpy.ndarray):
     """A Doc's tensor, usually an empty one, that takes scores along.
 

@@ -345,8 +345,8 @@ def test_a_large_corpus_is_a_folder_that_spacy_reads(write, out, monkeypatch, nl
     assert len(load(out)) == 2
 
 
-def test_the_words_of_a_file_that_is_full_are_forgotten(write, out, monkeypatch, nlp):
-    monkeypatch.setattr("spacy_hgn.corpora.docbin.TOKENS_A_FILE", 10)
+def test_words_are_forgotten_while_a_corpus_is_converted(write, out, monkeypatch, nlp):
+    monkeypatch.setattr("spacy_hgn.corpora.docbin.TOKENS_A_VOCAB", 10)
     path = write("".join(f"w{i}\tB-X\nis\tO\nold\tO\n\n" for i in range(10)))
     task, vocabs = Task(nlp), []
 
@@ -359,6 +359,10 @@ def test_the_words_of_a_file_that_is_full_are_forgotten(write, out, monkeypatch,
         outputs.write(watch(open_corpus(path, task).docs), out, task)
     assert ("w0" in vocabs[0].strings, "w0" in vocabs[-1].strings) == (True, False)
     assert len(set(map(id, vocabs))) == 3
+    with open_outputs(out) as outputs:
+        outputs.write(open_corpus(path, task).docs, out, task)
+        outputs.move()
+    assert [doc[0].text for doc in load(out)] == [f"w{i}" for i in range(10)]
 
 
 def test_a_folder_with_other_things_in_it_is_not_replaced(write, out):
