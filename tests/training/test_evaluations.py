@@ -47,3 +47,10 @@ def test_epochs_become_steps():
     assert change(max_epochs=3) == {"max_epochs": 0, "max_steps": 21, "eval_frequency": 21}
     fewer = change(max_epochs=30, max_steps=200)
     assert fewer == {"max_epochs": 0}  # 210 steps are more
+
+
+def test_a_training_with_checkpoints_keeps_its_frequency():
+    """With more steps it goes on, and its evaluations up to there are the same."""
+    logger = {"@loggers": "spacy-hgn.Checkpoints.v1"}
+    assert change(max_steps=310, logger=logger) == {"max_steps": 400}
+    assert change(max_steps=20, logger=logger) == {"eval_frequency": 20}
