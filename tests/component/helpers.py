@@ -1,5 +1,6 @@
 """Pipelines and training data that the tests of the component share."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,10 @@ def make_nlp(model: dict[str, Any] | None = None, **config: Any) -> Language:
 
 def transformer_config(hero: str) -> dict[str, Any]:
     """The settings of a transformer without dropout, in float32."""
-    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    kind = json.loads(Path(hero, "config.json").read_text(encoding="utf8"))["model_type"]
+    names = (
+        ["dropout"] if kind == "xlnet" else ["hidden_dropout_prob", "attention_probs_dropout_prob"]
+    )
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 32, "stride": 24}
     return {
         "model": {
@@ -73,7 +77,7 @@ def transformer_config(hero: str) -> dict[str, Any]:
             "name": hero,
             "get_spans": spans,
             "precision": "float32",
-            "transformer_config": no_dropout,
+            "transformer_config": dict.fromkeys(names, 0.0),
         }
     }
 
