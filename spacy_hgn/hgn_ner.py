@@ -13,7 +13,8 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy, xp2t
 from thinc.types import Floats2d
 
 from .backend.forking import let_forked_processes_compute
-from .entities.on_doc import annotate, borders_alone, register_score
+from .entities.on_doc import annotate, borders_alone
+from .entities.score import register_score
 from .explain.reasons import Reasons
 from .hero.frozen.trained_over import require_hero
 from .hero.listeners import forget_batch, require_as_many, require_vectors, shares_upstream

@@ -6,7 +6,7 @@ from typing import Any
 
 from spacy.tokens import Doc, DocBin
 
-from ..entities.on_doc import score_of
+from ..entities.score import score_of
 from ..util.files import write_whole
 from .documents import Document
 from .reading import ID, META

@@ -11,17 +11,7 @@ from spacy.tokens import Doc, Span
 from ..tags.decoding import Borders, Entity, borders_of
 from ..util.lists import ends_of
 from .entity_group import EntityGroup
-from .score import MARK, keep_scores, register_score, score_of
-
-__all__ = [
-    "MARK",
-    "annotate",
-    "borders_alone",
-    "borders_before",
-    "predicted_entities",
-    "register_score",
-    "score_of",
-]
+from .score import MARK, keep_scores
 
 
 def annotate(

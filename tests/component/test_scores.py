@@ -74,7 +74,7 @@ WITHOUT_PIPELINE = """
 import sys
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
-from spacy_hgn.entities.on_doc import register_score
+from spacy_hgn.entities.score import register_score
 
 (doc,) = DocBin().from_disk(sys.argv[1]).get_docs(Vocab())
 register_score()
