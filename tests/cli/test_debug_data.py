@@ -314,9 +314,11 @@ def test_layers_that_a_frozen_hero_has_not_are_an_error(debug, tiny_bert):
     assert "has layers 0, the embeddings, to 2" in output
 
 
-def test_a_hero_that_is_not_there_is_an_error_beside_others(debug, tmp_path):
+def test_a_hero_that_is_not_there_is_an_error_beside_others(debug, tiny_bert, tmp_path):
     (tmp_path / "empty").mkdir()
-    code, output, _ = debug(dev=[WHITE_SPACE], nlp=make_hero_nlp(str(tmp_path / "empty")))
+    nlp = make_hero_nlp(str(tiny_bert))
+    nlp.config["components"]["transformer"]["model"]["name"] = str(tmp_path / "empty")
+    code, output, _ = debug(dev=[WHITE_SPACE], nlp=nlp)
     assert code == 1
     assert "Can't load the Hero" in output
     assert "dev has no entities that can be learnt" in output

@@ -139,14 +139,21 @@ def test_json_that_is_no_settings_is_refused(content):
         cfg_from_bytes(content, "hgn_ner/cfg")
 
 
-@pytest.mark.parametrize("part", ["transformer", "hgn_ner"])
-def test_a_part_over_a_hero_of_another_width_is_refused(part, folder, wide_folder, tmp_path):
+def test_a_head_over_a_hero_of_another_width_is_refused(folder, wide_folder, tmp_path):
     mixed = shutil.copytree(folder, tmp_path / "mixed")
-    shutil.copytree(wide_folder / part, mixed / part, dirs_exist_ok=True)
+    shutil.copytree(wide_folder / "hgn_ner", mixed / "hgn_ner", dirs_exist_ok=True)
     nlp = spacy.load(mixed)  # no component sees another's files
     with pytest.raises(ValueError, match=r"width \d+, but it was trained on width \d+: .* Hero"):
         nlp(TEXT)
     tally("a component of another pipeline, over a Hero of another width", "refused")
+
+
+def test_a_hero_of_another_pipeline_is_refused(folder, wide_folder, tmp_path):
+    mixed = shutil.copytree(folder, tmp_path / "mixed")
+    shutil.copytree(wide_folder / "transformer", mixed / "transformer", dirs_exist_ok=True)
+    with pytest.raises(ValueError, match="The transformer was trained from '.*', but the config"):
+        spacy.load(mixed)
+    tally("a Hero of another pipeline", "refused")
 
 
 def test_weights_of_another_hero_are_refused(loaded, wide_folder):
