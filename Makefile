@@ -15,12 +15,14 @@ ON_GPU := $(filter-out -1,$(GPU))
 # Interprets the kernels for GPUs in the tests.
 TRITON := $(VENV)/.installed-triton
 
-.PHONY: help demo driver test test-all test-gpu check docs clean
+.PHONY: help demo driver test test-ci test-all test-gpu check docs clean
 
 help:
 	@echo "make demo      build a pipeline from the sample corpus and show its entities;"
 	@echo "               on a GPU: GPU=0, and CUDA=12x where its driver knows no CUDA 13"
-	@echo "make test      run the tests"
+	@echo "make test      run the quick tests, in minutes"
+	@echo "make test-ci   also run those that start processes and build whole pipelines"
+	@echo "make test-all  run all tests, which takes an hour"
 	@echo "make test-gpu  run those that need a GPU"
 	@echo "make check     lint, formatting and types"
 	@echo "make docs      build the documentation site: site/index.html"
@@ -32,6 +34,9 @@ demo: $(if $(ON_GPU),driver $(FOR_CUDA),$(INSTALLED))
 
 test: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-ci: $(INSTALLED) $(TRITON)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m 'not long'
 
 test-all: $(INSTALLED) $(TRITON)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''

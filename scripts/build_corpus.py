@@ -7,7 +7,6 @@ demo, wnut17 ... of project.yml are this script.
 import argparse
 import subprocess
 import sys
-from math import ceil
 from typing import Any
 
 import fetch_assets
@@ -16,7 +15,8 @@ import srsly
 from write_config import PROJECT, VARS, check_names, make_overrides, parse_vars
 
 from spacy_hgn.corpora.assets import list_assets
-from spacy_hgn.training.recipes import DEFAULT, Recipe, RecipeError, read_recipe
+from spacy_hgn.training.init_config import MULTILINGUAL, describe_foreign_hero
+from spacy_hgn.training.recipes import DEFAULT, FROZEN, Recipe, RecipeError, read_recipe
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     parser.add_argument("corpus", choices=list(table["corpora"]))
     given = parse_vars(parser)
-    chosen = choose(table, given.pop("corpus"), given)
+    corpus = given.pop("corpus")
+    chosen = choose(table, corpus, given)
     make_overrides(chosen)  # before anything is fetched
     check_names({"lang": "en", "version": "0.1.0", **chosen})
     for name in fetch_hero.HEROES:
@@ -41,7 +42,9 @@ def main() -> None:
     build = [sys.executable, "-m", "spacy", "project", "run", "build", str(PROJECT)]
     for name, value in chosen.items():
         build += [f"--vars.{name}", str(value)]
-    sys.exit(subprocess.run(build).returncode)
+    if status := subprocess.run(build).returncode:
+        sys.exit(status)
+    print(describe_result(corpus, {"lang": "en", "version": "0.1.0", **chosen}))
 
 
 def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[st
         best = table["heroes"].get(hero, {})
     chosen = {
         "name": f"hgn_{corpus.replace('-', '_')}",
-        "data": f"{row['title']} ({row['licence']})" if "licence" in row else row["title"],
+        "data": row["title"],
         **table["default"],
         **{name: value for name, value in row.items() if name in VARS},
         **best,
@@ -69,13 +72,46 @@ def choose(table: dict[str, Any], corpus: str, given: dict[str, Any]) -> dict[st
     }
     if "source" not in chosen:
         sys.exit(f"{corpus} needs --vars.source FOLDER: {row['wanted']}.")
-    if "sentences" in row:
-        chosen.setdefault("steps", recipe.count_steps(row["sentences"]))
-    chosen.setdefault("warmup", ceil(recipe.warmup * chosen["steps"]))
-    # A head over a frozen Hero learns so fast that to evaluate it costs as much as to train it.
-    evaluations = 20 if recipe.trains_hero else recipe.epochs
-    chosen.setdefault("eval_frequency", max(50, chosen["steps"] // evaluations))
     return chosen
+
+
+def describe_result(corpus: str, chosen: dict[str, Any]) -> str:
+    """What was built, where it is, how to use it and what to do next."""
+    name, version = chosen["name"], chosen["version"]
+    package = f"{chosen['lang']}_{name}"
+    meta = srsly.read_json(PROJECT / "training" / name / "calibrated" / "meta.json")
+    test = srsly.read_json(PROJECT / "metrics" / f"{name}.json")
+    scores = {"dev": meta["performance"]["ents_f"], "test": test["ents_f"]}
+    f1 = ", ".join(f"{score:.2%} on {part}" for part, score in scores.items() if score is not None)
+    improve, *more = list_advice(corpus, chosen)
+    return "\n".join(
+        [
+            f"\n{package} {version} is trained, packaged and installed.\n",
+            f"F1       {f1}",
+            f"Page     metrics/{name}.html: open it in a browser",
+            f"Wheel    packages/{package}-{version}/dist/{package}-{version}-py3-none-any.whl",
+            f'Use it   import spacy; nlp = spacy.load("{package}")',
+            f"Improve  {improve}",
+            *(f"         {each}" for each in more),
+        ]
+    )
+
+
+def list_advice(corpus: str, chosen: dict[str, Any]) -> list[str]:
+    """What to try next, the most promising first."""
+    advice = []
+    if corpus == "custom":
+        advice.append("Annotate more sentences, of types with a low F1 first.")
+    if describe_foreign_hero(chosen["hero"], chosen["lang"]):
+        advice.append(f"Take a Hero that reads the language: --vars.hero {MULTILINGUAL}")
+    elif chosen["hero"] == fetch_hero.locate("minilm"):
+        advice.append("Take a larger Hero: --vars.hero mpnet")
+    if chosen.get("recipe") != FROZEN:
+        advice.append("Without a GPU, don't train a large Hero itself: --vars.frozen true")
+    if corpus != "custom":
+        custom = "python -m spacy project run custom . --vars.source FOLDER --vars.name NAME"
+        advice.append(f"Train on files of your own: {custom}")
+    return advice
 
 
 def find_recipe(name: str) -> Recipe:

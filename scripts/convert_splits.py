@@ -23,26 +23,33 @@ def main() -> None:
     The options are those of spacy hgn convert. One with an empty value counts as not given.
     """
     parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("source")
+    parser.add_argument("corpus")
     for name in VALUES:
         parser.add_argument(f"--{name}", default="")
     for name in FLAGS:
         parser.add_argument(f"--{name}", default="", choices=["", "true", "True", "false", "False"])
     args = parser.parse_args()
+    for name, folder in (("name", args.corpus.removeprefix("corpus/")), ("source", args.source)):
+        if not folder:
+            sys.exit(
+                f"Expected --vars.{name}, got none. The workflow build needs --vars.name and "
+                "--vars.source; the commands demo, wnut17 ... custom have them."
+            )
+    source, corpus = Path(args.source), Path(args.corpus)
     options = make_options(vars(args))
     try:
-        parts = find_parts(args.source)
+        parts = find_parts(source)
     except CorpusError as error:
         sys.exit(str(error))
-    for path in find_passed_over(args.source):
-        msg.info(f"Passed over {path}: the test part is another one")
+    for path in find_passed_over(source):
+        msg.info(f"Skipped {path}: the test part is another one")
     for part, path in parts.items():
-        convert = ["convert", *options, str(path), str(args.corpus / f"{part}.spacy")]
+        convert = ["convert", *options, str(path), str(corpus / f"{part}.spacy")]
         if hgn_cli(convert, standalone_mode=False):
             msg.info("In the project, options are vars: --lenient is --vars.lenient true")
             sys.exit(1)
-    counts = count_parts(args.corpus)
+    counts = count_parts(corpus)
     for problem in describe_problems(counts):
         msg.warn(problem)
     for part, purpose in (("train", "learn from"), ("dev", "choose a checkpoint by")):

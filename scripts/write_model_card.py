@@ -2,17 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import spacy
 import srsly
+from fetch_hero import full_name, hub_name
+from huggingface_hub import EvalResult, ModelCardData
 from train import ABOUT_0, ADVICE
 
 from spacy_hgn.corpora.stats import Counts, count_parts
 from spacy_hgn.training.recipes import FROZEN_HERO
+
+LICENCES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "gpl-3.0")
+"""Those that the Hugging Face hub knows by these names; to it, all others are "other"."""
 
 
 def main() -> None:
@@ -25,24 +30,63 @@ def main() -> None:
     parser.add_argument("corpus", type=Path, help="folder with train, dev and test .spacy files")
     parser.add_argument("--name", required=True)
     parser.add_argument("--package-version", required=True)
-    parser.add_argument("--data", required=True, help="title and licence of the corpus")
+    parser.add_argument("--data", required=True, help="title of the corpus")
+    parser.add_argument("--licence", default="", help="of the corpus")
     args = parser.parse_args()
-    scores, counts = srsly.read_json(args.metrics), count_parts(args.corpus)
-    if counts["test"].entities and scores["ents_f"] < ABOUT_0:
-        sys.exit(f"Not packaged: F1 on test is {scores['ents_f']:.2%}. {ADVICE}")
+    test, counts = srsly.read_json(args.metrics), count_parts(args.corpus)
+    if counts["test"].entities and test["ents_f"] < ABOUT_0:
+        sys.exit(f"Not packaged: F1 on test is {test['ents_f']:.2%}. {ADVICE}")
     meta = srsly.read_json(args.model / "meta.json")
     meta.update(
         name=args.name,
         version=args.package_version,
         description=f"Named entities with the Hero-Gang Neural model, trained on {args.data}",
-        sources=[{"name": args.data}],
+        license=args.licence,
+        sources=[{"name": args.data, "license": args.licence}],
     )
     srsly.write_json(args.model / "meta.json", meta)
     config = spacy.util.load_config(args.model / "config.cfg", interpolate=True)
-    parts = [title(meta), use(meta), trained_on(counts, args.data), settings(config)]
+    scores = {"dev": meta["performance"], "test": test}
+    parts = [front_matter(meta, config, scores), title(meta), use(meta), trained_on(counts, meta)]
+    parts += [settings(config)]
     parts += windows(srsly.read_json(args.contribution)["contribution"])
     parts += [results(scores), calibration(srsly.read_json(args.calibration)), versions()]
     (args.model / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf8")
+
+
+def front_matter(
+    meta: dict[str, Any], config: dict[str, Any], scores: Mapping[str, dict[str, Any]]
+) -> str:
+    """What the Hugging Face hub reads of a card. scores: of dev and of test."""
+    licence = meta["license"].lower().replace(" ", "-")
+    card = ModelCardData(
+        library_name="spacy",
+        tags=["spacy", "token-classification", "named-entity-recognition"],
+        pipeline_tag="token-classification",
+        language="multilingual" if meta["lang"] == "xx" else meta["lang"],
+        license=(licence if licence in LICENCES else "other") if licence else None,
+        base_model=hub_name(config["components"]["transformer"]["model"]["name"]),
+        model_name=f"{meta['lang']}_{meta['name']}",
+        eval_results=[each for part in scores for each in figures(meta, part, scores[part])],
+    )
+    return f"---\n{card.to_yaml()}\n---"
+
+
+def figures(meta: dict[str, Any], part: str, scores: dict[str, Any]) -> Iterator[EvalResult]:
+    """The scores of a part, named as ``spacy huggingface-hub push`` names them."""
+    names = {"precision": "Precision", "recall": "Recall", "f_score": "F Score"}
+    for key, (type_, name) in zip(("ents_p", "ents_r", "ents_f"), names.items()):
+        if scores[key] is not None:
+            yield EvalResult(
+                task_type="token-classification",
+                task_name="NER",
+                dataset_type=meta["name"],
+                dataset_name=meta["sources"][0]["name"],
+                dataset_split={"dev": "validation"}.get(part, part),
+                metric_type=type_,
+                metric_name=f"NER {name}",
+                metric_value=scores[key],
+            )
 
 
 def title(meta: dict[str, Any]) -> str:
@@ -51,23 +95,36 @@ def title(meta: dict[str, Any]) -> str:
 
 
 def use(meta: dict[str, Any]) -> str:
-    """How to load the pipeline, and its labels."""
+    """How to install and load the pipeline, and its labels."""
     labels = ", ".join(f"`{label}`" for label in meta["labels"]["hgn_ner"])
     package = f"{meta['lang']}_{meta['name']}"
-    return f"""```python
+    return f"""With `spacy-hgn` installed:
+
+```
+python -m pip install {package}-{meta["version"]}-py3-none-any.whl
+```
+
+```python
 import spacy
 
 nlp = spacy.load("{package}")
 doc = nlp("Some text.")
-print([(ent.text, ent.label_) for ent in doc.ents])
+print([(ent.text, ent.label_, ent._.score) for ent in doc.ents])
 ```
 
 Entity types: {labels}."""
 
 
-def trained_on(counts: Mapping[str, Counts], data: str) -> str:
-    """The corpus and the size of its parts."""
-    rows = [f"Trained on {data}: on train alone, the checkpoint chosen on dev, test read once."]
+def trained_on(counts: Mapping[str, Counts], meta: dict[str, Any]) -> str:
+    """The corpus, its licence and the size of its parts."""
+    corpus = meta["sources"][0]
+    licence = corpus["license"] or "not given; state it before you share the pipeline"
+    rows = [
+        f"Trained on {corpus['name']}. Only train was trained on. Dev chose the checkpoint. Test "
+        "was used for the figures below and for nothing else.",
+        "",
+        f"Licence of the corpus: {licence}.",
+    ]
     rows += ["", f"| part | {counts['train'].unit} | tokens | entities |", "|---|---:|---:|---:|"]
     for part, counted in counts.items():
         rows.append(
@@ -98,8 +155,8 @@ def settings(config: dict[str, Any]) -> str:
 
 
 def hero(model: dict[str, Any]) -> str:
-    """The Hero's name, and whether it was trained."""
-    name = Path(str(model["name"])).name
+    """The Hero's full name, and whether it was trained."""
+    name = full_name(str(model["name"]))
     if model["@architectures"] != FROZEN_HERO:
         return name
     layers, pooling = model["layers"], model["pooling"]
@@ -107,7 +164,7 @@ def hero(model: dict[str, Any]) -> str:
 
 
 def windows(contribution: dict[str, float] | None) -> list[str]:
-    """How much the windows say beside the Hero; nothing where there are none."""
+    """How much the windows contribute; empty without windows."""
     if contribution is None:
         return []
     f1, silenced = (contribution[name] for name in ("f1", "silenced"))
@@ -119,15 +176,19 @@ F1 on dev is {f1:.2%} with them, and {silenced:.2%} with vectors of zeros in the
     ]
 
 
-def results(scores: dict[str, Any]) -> str:
-    """Precision, recall and F1 on test: micro, then per type."""
-    rows = ["| type | P | R | F1 |", "|---|---:|---:|---:|"]
-    rows.append(row("**all (micro)**", scores["ents_p"], scores["ents_r"], scores["ents_f"]))
-    for label, prf in sorted((scores["ents_per_type"] or {}).items()):
-        rows.append(row(label, prf["p"], prf["r"], prf["f"]))
-    return "## Results on test\n\nOver whole entities, exact borders and type.\n\n" + "\n".join(
-        rows
+def results(scores: Mapping[str, dict[str, Any]]) -> str:
+    """F1 on dev; precision, recall and F1 on test: micro, then per type."""
+    dev, test = scores["dev"], scores["test"]
+    rows = ["| type | F1, dev | P, test | R, test | F1, test |", "|---|---:|---:|---:|---:|"]
+    rows.append(
+        row("**all (micro)**", dev["ents_f"], test["ents_p"], test["ents_r"], test["ents_f"])
     )
+    by_type = {part: found["ents_per_type"] or {} for part, found in scores.items()}
+    nothing = {"p": None, "r": None, "f": None}
+    for label in sorted({*by_type["dev"], *by_type["test"]}):
+        on_dev, on_test = (by_type[part].get(label, nothing) for part in ("dev", "test"))
+        rows.append(row(label, on_dev["f"], on_test["p"], on_test["r"], on_test["f"]))
+    return "## Results\n\nOver whole entities, exact borders and type.\n\n" + "\n".join(rows)
 
 
 def calibration(report: dict[str, Any]) -> str:

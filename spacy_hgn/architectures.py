@@ -32,33 +32,32 @@ def build_hero_gang_tagger(
     head_dropout: bool = False,
     members: int = 1,
 ) -> Tok2Vec:
-    """Build a tagger whose tokens see the Hero and the Gang (paper, section 2).
+    """Build a tagger over the Hero and the Gang (paper, section 2).
 
-    The model reads Docs and returns one array of tag probabilities a Doc.
+    The model reads Docs and returns one array of tag probabilities per Doc.
     *Shape:* (tokens, nO), each row a softmax.
 
-    tok2vec: the Hero, any layer from Docs to token vectors; usually a TransformerListener.
-    windows: odd widths of the windows around a token, each once; [] is the plain
-        Transformer, without Gang and fusion.
-    recurrence: the unit that reads a window: lstm, gru, rnn, cnn or mlp.
-    fusion: how windows and Hero become one vector: dot, add, concat or mlp.
-    dropout: rate on the Hero's vectors in training, until ``nlp.update(drop=...)``, and so
-        ``training.dropout`` under ``spacy train``, sets another.
+    tok2vec: the Hero: any layer from Docs to token vectors, usually a TransformerListener.
+    windows: odd widths of the windows around each token, each once; [] is the plain Transformer,
+        without Gang and fusion.
+    recurrence: the unit that reads a window, lstm, gru, rnn, cnn or mlp.
+    fusion: the combination of windows and Hero, dot, add, concat or mlp.
+    dropout: rate on the Hero's vectors in training. ``nlp.update(drop=...)`` overrides it, and so
+        does ``training.dropout`` in ``spacy train``.
     nO: the number of tags, set by the component.
-    precision: of the Gang and the fusion: "float32", "bfloat16", or "auto", which is
-        bfloat16 where the processor has instructions for it.
-    edges: whether the Hero's special pieces directly before and behind a text, such as [CLS]
-        and [SEP], are in the windows of its first and last tokens, as in the authors'
-        programme. They get no tags. Only a spacy-hgn.TransformerModel.v1 has them; without
-        windows they have no effect.
-    feed_forward: hidden units, in widths of the Hero, of a layer with GELU that is added to the
-        Hero's vectors before the windows read them; 0 is none.
-    normalize: whether the Hero's vectors are normalized (LayerNorm) first.
-    head_dropout: whether the rate is also applied in the feed-forward layer, and to the fused
-        vectors before the classifier: for a Hero that isn't trained.
-    members: heads that are trained side by side and predict by their mean probability.
-    Where the Hero gives several layers, a spacy-hgn.FrozenTransformer.v1, a learnt mix of
-    them comes first of all. Raises ValueError for values that are none of these.
+    precision: of Gang and fusion, "float32", "bfloat16", or "auto", which is bfloat16 if the
+        hardware has instructions for it.
+    edges: whether windows of a text's first and last tokens include the Hero's special pieces
+        before and after the text, such as [CLS] and [SEP], as in the authors' code. They get no
+        tags. Only spacy-hgn.TransformerModel.v1 provides them. Without windows they have no effect.
+    feed_forward: hidden units, in multiples of the Hero's width, of a layer with GELU that is added
+        to the Hero's vectors before the windows; 0 is no layer.
+    normalize: whether to normalize the Hero's vectors first (LayerNorm).
+    head_dropout: whether to use dropout in the feed-forward layer and before the classifier too,
+        for a Hero that isn't trained.
+    members: the number of heads that are trained together and predict with their mean probability.
+    If the Hero returns several layers (spacy-hgn.FrozenTransformer.v1), the model begins with a
+    learnt mix of them. Raises ValueError for invalid values.
     """
     settings = check_settings(
         windows,
@@ -87,7 +86,7 @@ def build_hero_gang_tok2vec(
 ) -> Tok2Vec:
     """Build the fused vectors as a tok2vec for any component (``spancat``, ``textcat`` ...).
 
-    The model reads Docs and returns one array a Doc. *Shape:* (tokens, width).
+    The model reads Docs and returns one array per Doc. *Shape:* (tokens, width).
     The arguments are those of ``build_hero_gang_tagger``.
     """
     settings = check_settings(
@@ -114,14 +113,14 @@ def build_transformer_model(
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Build the Hero: ``spacy-transformers.TransformerModel.v3`` with exact alignment.
 
-    name: a model on the Hugging Face hub, or a local folder.
-    get_spans: cuts Docs into spans, which may overlap; longer ones are cut further.
+    name: a model on the Hugging Face Hub, or a local folder.
+    get_spans: divides Docs into spans, which may overlap; spans that are too long are split.
     tokenizer_config, transformer_config: settings for the tokenizer and the configuration.
     mixed_precision, grad_scaler_config: as in spacy-transformers, for training on a GPU.
-    precision: "float32", "bfloat16", or "auto", which is bfloat16 where the processor has
-        instructions for it; weights and their updates are float32.
-    trained_layers: how many of its last layers learn; None is all of it. Those below then read
-        each text once in a training.
+    precision: "float32", "bfloat16", or "auto", which is bfloat16 if the hardware has instructions
+        for it. Weights and their updates are float32.
+    trained_layers: the number of last layers to train; None is the whole Hero. The layers below
+        then read each text once in a training.
     """
     return Hero(
         name,
@@ -149,31 +148,31 @@ def build_frozen_transformer(
     kept_in: str | None = None,
     trained_layers: None = None,
 ) -> Model[list[Doc], FullTransformerBatch]:
-    """Build a Hero that is never trained. In a training it reads each text once.
+    """Build a Hero that is never trained. It reads each text once in a training.
 
-    The vectors of a token are handed out as one piece. Components that know nothing of layers
-    read those of the last one.
+    Each token has one vector per layer. Components that don't support layers read those of the
+    last layer.
 
-    layers: those that are handed out: "all", "last", or numbers such as [0, 6, 12]; 0 are the
-        embeddings, negative numbers count from the last.
+    layers: the layers to return, "all", "last", or numbers such as [0, 6, 12]. Layer 0 is the
+        embeddings; negative numbers count from the last.
     pooling: "first" or "mean" of a token's word pieces.
-    keep: gigabytes of vectors that are kept in training, 16 bits a number.
-    kept_in: a folder for them, in which other trainings over the same Hero find them too; None
-        is memory.
-    trained_layers: None; so a config that was written for a Hero that learns does for this one.
-    Other arguments as in ``build_transformer_model``. Raises ValueError for trained_layers,
-    and for other outputs in transformer_config.
+    keep: maximum gigabytes of vectors to keep in training, with 16 bits per number.
+    kept_in: a folder for the vectors, which other trainings over the same Hero can use; None is
+        memory.
+    trained_layers: None. It is accepted so that configs for other Heroes work too.
+    Other arguments as in ``build_transformer_model``. Raises ValueError for trained_layers, and for
+    other outputs in transformer_config.
     """
     if trained_layers is not None:
         raise ValueError(
-            f"trained_layers: a spacy-hgn.FrozenTransformer.v1 trains none, got {trained_layers!r}."
+            f"trained_layers: spacy-hgn.FrozenTransformer.v1 trains none, got {trained_layers!r}."
             " Choose spacy-hgn.TransformerModel.v1, or trained_layers = null."
         )
     for output in ("output_attentions", "output_hidden_states"):
         if transformer_config.get(output):
             raise ValueError(
-                f"transformer_config: a spacy-hgn.FrozenTransformer.v1 hands out vectors of tokens "
-                f"alone, got {output} = {transformer_config[output]!r}. Choose "
+                f"transformer_config: a spacy-hgn.FrozenTransformer.v1 only returns vectors "
+                f"of tokens, got {output} = {transformer_config[output]!r}. Choose "
                 "spacy-hgn.TransformerModel.v1, or, for hidden states, layers."
             )
     return FrozenHero(
@@ -203,10 +202,10 @@ def build_tok2vec_transformer(
     precision: str = "auto",
     trained_layers: int | None = None,
 ) -> Tok2Vec:
-    """Build the Hero inside of a component, not shared with others.
+    """Build the Hero inside a component, not shared with others.
 
-    This is what ``nlp.replace_listeners`` puts in the place of a listener. Arguments as in
-    ``build_transformer_model``; pooling and grad_factor as in the listener.
+    ``nlp.replace_listeners`` replaces a listener by this. Arguments as in
+    ``build_transformer_model``. pooling, grad_factor: as in the listener.
     """
     hero = build_transformer_model(
         name,
@@ -218,7 +217,7 @@ def build_tok2vec_transformer(
         precision,
         trained_layers,
     )
-    # Nested as the listener is, so that either's weights fit the other.
+    # Nested like the listener, so that the weights of one fit the other.
     return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
@@ -227,18 +226,18 @@ def build_tok2vec_frozen_transformer(
     pooling: Model[Ragged, Floats2d],
     grad_factor: float = 1.0,
 ) -> Tok2Vec:
-    """Build a frozen Hero inside of a component, not shared with others.
+    """Build a frozen Hero inside a component, not shared with others.
 
     hero: a spacy-hgn.FrozenTransformer.v1. pooling, grad_factor: as in the listener that it
-    stands in place of; a token is one piece.
+    replaces.
     """
     return chain(chain(hero, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
 def _over(tok2vec: Tok2Vec, shim: HeroGangShim, dropout: float, nO: int | None) -> Tok2Vec:
-    """One flat layer over the Hero, and its array cut into those of the Docs."""
+    """The flat layer over the Hero, whose output is split into one array per Doc."""
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout: expected a rate from 0 up to, not including, 1; got {dropout}.")
+        raise ValueError(f"dropout: expected a rate of at least 0 and below 1, got {dropout}.")
     flat = flat_hero_gang(tok2vec, shim, dropout, nO)
     model: Tok2Vec = chain(flat, ragged2list())
     model.set_ref("flat", flat)

@@ -1,11 +1,11 @@
-"""Fusion: how the Gang's windows and the Hero's vector become one (paper, section 2.3).
+"""Fusion of the Gang's windows with the Hero's vector (paper, section 2.3).
 
-Every fusion reads ``z``, the Hero's vectors of *shape* (tokens, width), and ``h``, the
-Gang's, of *shape* (tokens, windows, width), and returns the fused vectors ``s``. The
-factor ``1 / sqrt(d)`` is in the authors' programme, not in equations 5 and 6.
+Every fusion reads ``z``, the Hero's vectors of *shape* (tokens, width), and ``h``, the Gang's
+vectors of *shape* (tokens, windows, width). It returns the fused vectors ``s``. The factor
+``1 / sqrt(d)`` is in the authors' code, but not in equations 5 and 6.
 
-``of_windows(z, h)`` is what the windows bring to ``s``, of the shape of ``s``. Those that attend
-have ``weights(z, h)``: how much of each window and of the Hero is in ``s``.
+``of_windows(z, h)`` is the part of ``s`` that comes from the windows, with the shape of ``s``.
+Fusions with an attention have ``weights(z, h)``, the weights of windows and Hero in ``s``.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 class MlpAttention(nn.Module):
-    """Multi-window attention whose query is a linear map of all members (equation 5).
+    """Multi-window attention with a linear map of all members as the query (equation 5).
 
     ``K_i = [h_i^1 ... h_i^M, z_i]``, ``m_i = W concat(K_i) + b``,
     ``s_i = softmax(m_i K_i^T / sqrt(d)) K_i``.
@@ -46,7 +46,7 @@ class MlpAttention(nn.Module):
 
 
 class DotAttention(nn.Module):
-    """Multi-window attention whose query is the Hero's own vector (equation 6).
+    """Multi-window attention with the Hero's vector as the query (equation 6).
 
     ``u_i = softmax(z_i H_i^T / sqrt(d)) H_i`` over the Gang alone, ``s_i = z_i + u_i``.
     """
@@ -64,12 +64,12 @@ class DotAttention(nn.Module):
         return _mix(_attention(z, h), h)
 
     def weights(self, z: Tensor, h: Tensor) -> Tensor:
-        """A softmax over the windows; the Hero is added whole. *Shape:* (tokens, windows + 1)."""
+        """A softmax over the windows, and 1 for the Hero. *Shape:* (tokens, windows + 1)."""
         return torch.cat([_attention(z, h), z.new_ones(len(z), 1)], dim=1)
 
 
 class Concat(nn.Module):
-    """All members side by side: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
+    """The concatenation of all members: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
 
     def __init__(self, width: int, windows: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def _members(z: Tensor, h: Tensor) -> Tensor:
 
 
 def _attention(query: Tensor, keys: Tensor) -> Tensor:
-    """Scaled dot-product attention of one query a token over that token's keys: its weights.
+    """The weights of scaled dot-product attention, with one query per token over its keys.
 
     query: *Shape:* (tokens, width). keys: *Shape:* (tokens, members, width).
     Returns: *Shape:* (tokens, members).

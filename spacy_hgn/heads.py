@@ -1,4 +1,4 @@
-"""Heads: components ``hgn_ner`` that are stored without their frozen Hero, many over one Hero."""
+"""Heads: ``hgn_ner`` components stored without their frozen Hero, to share one Hero."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def attach(
     after: str | int | None = None,
     config: dict[str, Any] | None = None,
 ) -> Language:
-    """Add a head to a pipeline that has its Hero, and return the pipeline.
+    """Add a head to a pipeline with the same Hero, and return the pipeline.
 
-    The head becomes the last of the components that read the Hero's vectors, before any
-    ``doc_cleaner``. It is a copy: a head may be attached to any number of pipelines.
+    The head is added after all components that read the Hero's vectors, but before any
+    ``doc_cleaner``. It is a copy, so a head can be attached to any number of pipelines.
 
-    head: a folder or package as ``spacy hgn head`` makes them, or a pipeline, whose only
-        ``hgn_ner`` is taken. name: of the component, that of the head if not given.
-    before, after: where it comes instead, as in ``nlp.add_pipe``. config: settings that are not
-        to be the head's, such as ``{"overlap": True, "threshold": 0.5}``.
-    Raises ValueError, and changes nothing, where the pipeline has no frozen Hero, or another one
-    than the head was trained over; where the name is taken; or where there isn't one head.
+    head: a folder or package made by ``spacy hgn head``, or a pipeline with one ``hgn_ner``.
+    name: of the new component; None is the head's name.
+    before, after: another place, as in ``nlp.add_pipe``. config: changes of the head's settings,
+        such as ``{"overlap": True, "threshold": 0.5}``.
+    Raises ValueError, and changes nothing, if the pipeline has no frozen Hero or a different one
+    from the head's, if the name is taken, or if there isn't exactly one head.
     """
     source = head if isinstance(head, Language) else load_model(head)
     source_name = only_head(source)
@@ -52,10 +52,10 @@ def attach(
 
 
 def take_head(nlp: Language, name: str | None = None) -> Language:
-    """A pipeline of an ``hgn_ner`` alone, to be stored and attached elsewhere.
+    """Make a pipeline with an ``hgn_ner`` alone, to store it and attach it elsewhere.
 
-    name: the component's, which isn't needed where there is but one. Raises ValueError for a
-    component that doesn't read a frozen Hero's vectors.
+    name: of the component; None if there is only one. Raises ValueError for a component that
+    doesn't read a frozen Hero's vectors.
     """
     name = only_head(nlp) if name is None else _require_head(nlp, name)
     _require_trained_over(nlp, name)
@@ -73,12 +73,12 @@ def take_head(nlp: Language, name: str | None = None) -> Language:
 
 
 def only_head(nlp: Language) -> str:
-    """The name of the pipeline's ``hgn_ner``. Raises ValueError where there isn't just one."""
+    """The name of the pipeline's ``hgn_ner``. Raises ValueError unless there is exactly one."""
     heads = _heads(nlp)
     if len(heads) != 1:
         raise ValueError(
-            f"Expected a pipeline with one {FACTORY}, got one with {', '.join(heads) or 'none'} "
-            f"among {nlp.component_names}. Take one of several with "
+            f"Expected a pipeline with one {FACTORY}, got {', '.join(heads) or 'none'} "
+            f"among {nlp.component_names}. Choose one of several with "
             "python -m spacy hgn head PIPELINE FOLDER --component NAME."
         )
     return heads[0]
@@ -97,29 +97,29 @@ def _require_head(nlp: Language, name: str) -> str:
 
 
 def _require_trained_over(nlp: Language, name: str) -> TrainedOver:
-    """What a component was trained over; those of older releases don't say it themselves."""
+    """The Hero that a component was trained over. Older releases didn't store it."""
     from .hero.frozen.trained_over import trained_over
 
     component: Any = nlp.get_pipe(name)
     over = component.trained_over or trained_over(component.model, nlp)
     if over is None:
         raise ValueError(
-            f"{name} wasn't trained over a frozen Hero, so it is of no use without its own. A "
-            "head is trained over a transformer whose model is spacy-hgn.FrozenTransformer.v1: "
+            f"{name} wasn't trained over a frozen Hero, so it doesn't work without its own. Train "
+            "a head over a transformer with the model spacy-hgn.FrozenTransformer.v1: "
             "python -m spacy hgn init config --frozen writes such a config."
         )
     return over
 
 
 def _own_hero(nlp: Language, source: Language, name: str) -> str:
-    """The name of the pipeline's transformer that is a head's Hero."""
+    """The name of the transformer in a pipeline that is the head's Hero."""
     over = _require_trained_over(source, name)
     heroes = _frozen_heroes(nlp)
     if not heroes:
         raise ValueError(
             f"{name} needs the frozen Hero that it was trained over, but the pipeline has none: "
-            f"{nlp.pipe_names}. Expected a transformer whose model is "
-            "spacy-hgn.FrozenTransformer.v1, such as that of the pipeline that it was trained in."
+            f"{nlp.pipe_names}. Expected a transformer with the model "
+            "spacy-hgn.FrozenTransformer.v1, such as the one it was trained with."
         )
     for upstream, hero in reversed(heroes.items()):
         try:
@@ -140,7 +140,7 @@ def _frozen_heroes(nlp: Language) -> dict[str, FrozenHero]:
 def _place(
     nlp: Language, hero: str, before: str | int | None, after: str | int | None
 ) -> dict[str, Any]:
-    """Where a head comes, for ``nlp.add_pipe``. Raises ValueError where it can't read there."""
+    """The place of a head, for ``nlp.add_pipe``. Raises ValueError for an impossible one."""
     names = nlp.component_names
     first = names.index(hero) + 1
     last = next((i for i in range(first, len(names)) if _ends_vectors(nlp, i)), len(names))
@@ -150,13 +150,13 @@ def _place(
     if not first <= place <= last:
         raise ValueError(
             f"A head must come after its Hero, {hero!r}, and before another transformer or a "
-            f"doc_cleaner: {names}. Leave out before and after to have it put there."
+            f"doc_cleaner: {names}. Leave out before and after to add it there."
         )
     return {"before": place} if place < len(names) else {"last": True}
 
 
 def _ends_vectors(nlp: Language, place: int) -> bool:
-    """Whether a component takes vectors off the Doc, or lays others there."""
+    """Whether a component removes or replaces the vectors on the Doc."""
     from spacy.pipeline.functions import DocCleaner
     from spacy_transformers.pipeline_component import Transformer
 
@@ -165,14 +165,14 @@ def _ends_vectors(nlp: Language, place: int) -> bool:
 
 
 def _settings_of(nlp: Language, name: str, upstream: str) -> dict[str, Any]:
-    """A component's config, in which it listens to another transformer."""
+    """A component's config, with a listener to another transformer."""
     settings = copy_config(nlp.config.interpolate()["components"][name])
     _listen_to(upstream, settings)
     return settings
 
 
 def _listen_to(upstream: str, section: dict[str, Any]) -> None:
-    """Set in a component's config which transformer it listens to."""
+    """Set the transformer that a component's config listens to."""
     if "Listener" in str(section.get("@architectures")):
         section["upstream"] = upstream
     for part in section.values():
@@ -188,7 +188,7 @@ def _give(component: Any, source: Language, name: str) -> None:
 
 
 def _meta_of(nlp: Language, name: str) -> dict[str, Any]:
-    """What a pipeline says of itself, without what it says of other components."""
+    """A pipeline's meta data, without that of other components."""
     own = {key: value for key, value in nlp.meta.items() if key not in ("labels", "vectors")}
     losses = {f"{each}_loss" for each in nlp.component_names if each != name}
     scores = {k: v for k, v in nlp.meta.get("performance", {}).items() if k not in losses}

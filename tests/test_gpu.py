@@ -134,7 +134,7 @@ def test_cupy_for_another_cuda_than_torch(cuda_13, monkeypatch):
 def test_a_driver_that_is_too_old(cuda_13, monkeypatch):
     fake_cupy(monkeypatch, driver=12)
     told = refused()
-    assert "driver knows CUDA 12, but torch and CuPy are built for CUDA 13" in told
+    assert "driver supports CUDA 12, but torch and CuPy are built for CUDA 13" in told
     assert "pip install 'spacy-hgn[cuda12x]'" in told
 
 

@@ -1,6 +1,6 @@
-"""Annotating corpora of any size: inputs become shards, each done once and whole.
+"""Annotating corpora of any size, in shards that are each written once and completely.
 
-Files (``inputs``) are cut into shards of documents (``shards``). Each is read (``reading``), goes
-through the pipeline (``prediction``) and is written (``output``), with a receipt that says so
-(``receipts``): in this process (``run``) or by Ray's actors (``with_ray``).
+Files (``inputs``) are cut into shards of documents (``shards``). Each shard is read (``reading``),
+goes through the pipeline (``prediction``) and is written (``output``), followed by a receipt
+(``receipts``). This happens in one process (``run``) or in Ray actors (``with_ray``).
 """

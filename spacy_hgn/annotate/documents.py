@@ -1,4 +1,4 @@
-"""What is read: documents, and places where there should be one."""
+"""Documents to annotate, and documents that can't be read."""
 
 import json
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from .settings import AnnotateSettings
 class Document:
     """A text to annotate, or a Doc.
 
-    id: what it is called in the output. source: where it stands, for messages. meta: JSON of
-    what else the input says about it.
+    id: its name in the output. source: its place in the input, for messages. meta: other data
+    about it in the input, as JSON.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Failure:
-    """A document that could not be read or annotated, and why."""
+    """A document that couldn't be read or annotated, with the reason."""
 
     id: str
     source: str
@@ -36,9 +36,9 @@ Read: TypeAlias = Document | Failure
 
 
 def make_document(record: Any, source: str, settings: AnnotateSettings) -> Read:
-    """A document from a record of JSONL or Parquet, or what is wrong with it.
+    """Make a document from a record of JSONL or Parquet, or a Failure if the record is invalid.
 
-    Where it has no id, the source takes its place.
+    Without an id, the source is the id.
     """
     if not isinstance(record, dict):
         return Failure(source, source, f"expected a JSON object, got {type(record).__name__}")
@@ -59,5 +59,5 @@ def make_document(record: Any, source: str, settings: AnnotateSettings) -> Read:
 
 
 def dump_meta(meta: Any) -> str | None:
-    """JSON, in which what it doesn't know is a string; None stays."""
+    """Dump as JSON, with other types as strings; None stays None."""
     return None if meta is None else json.dumps(meta, ensure_ascii=False, default=str)

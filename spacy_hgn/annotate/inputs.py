@@ -1,4 +1,4 @@
-"""Which files are to be annotated, in which format each is, and whether they have what is asked."""
+"""The files to annotate, with their formats and fields."""
 
 import glob
 import json
@@ -21,14 +21,14 @@ SUFFIXES = {
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 FIRST = 100
-"""Records of a file in which a field is looked for."""
+"""The number of records per file that are searched for a field."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to annotate, as it is when the run begins.
+    """A file to annotate, as it is at the start of the run.
 
-    name: as it is called in ids. size: in bytes. modified: its time stamp in nanoseconds.
+    name: its name in ids. size: in bytes. modified: its modification time in nanoseconds.
     """
 
     name: str
@@ -38,33 +38,33 @@ class InputFile:
     modified: int
 
     def check_unchanged(self) -> None:
-        """Raise AnnotateError if the file isn't as it was."""
+        """Raise AnnotateError if the file has changed."""
         stat = self.path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (self.size, self.modified):
             raise AnnotateError(f"{self.path} has changed since the run began")
 
 
 def find_inputs(patterns: Sequence[str], output: Path, format: str = "auto") -> list[InputFile]:
-    """The files that paths, folders and globs name, each once, in the order given.
+    """The files in paths, folders and globs, each once, in the given order.
 
-    Below a folder these are all files with a known suffix, or, if the format is given, all
-    files; hidden ones are left out. What lies in the output is never found by a glob.
+    In a folder, these are all files with a known suffix at any depth, or all files if a format is
+    given. Hidden files are left out, and so are files in the output folder.
 
-    Raises AnnotateError if there is none, if a suffix doesn't tell the format, or if the output
-    would be among the inputs.
+    Raises AnnotateError if there is no file, if a suffix is unknown, or if the output folder is
+    inside an input folder.
     """
     found: dict[Path, InputFile] = {}
     for pattern in patterns:
         if Path(pattern).is_dir() and _is_below(Path(pattern), output):
             raise AnnotateError(
-                f"{output}: expected an output folder outside of the inputs, got one in {pattern}"
+                f"{output}: expected an output folder outside the inputs, got one in {pattern}"
             )
         paths = [path for path in _expand(pattern, format) if not _is_below(output, path)]
         if not paths:
             known = "files" if format != "auto" else f"{', '.join(SUFFIXES)} files"
             raise AnnotateError(
                 f"{pattern}: expected a file, a folder with {known} or a glob, "
-                f"outside of {output}, got none"
+                f"outside {output}, got none"
             )
         for path in paths:
             found.setdefault(path.resolve(), _make_input(path, format))
@@ -72,9 +72,9 @@ def find_inputs(patterns: Sequence[str], output: Path, format: str = "auto") -> 
 
 
 def check_fields(files: Sequence[InputFile], settings: AnnotateSettings) -> None:
-    """Raise AnnotateError if a field that was asked for isn't in the first records of any file.
+    """Raise AnnotateError if a requested field isn't in the first records of any file.
 
-    An "id" and a "meta" needn't be there, unless they were given other names.
+    Under their default names, "id" and "meta" are optional.
     """
     asked = [("text", settings.text), ("id", settings.id), ("meta", settings.meta)]
     missing = {option: name for option, name in asked if option == "text" or name != option}
@@ -94,20 +94,20 @@ def check_fields(files: Sequence[InputFile], settings: AnnotateSettings) -> None
 
 
 def require_pyarrow() -> None:
-    """Raise AnnotateError with what to install where pyarrow lacks."""
+    """Raise AnnotateError, with the command to install it, if pyarrow is missing."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise AnnotateError(
             f"Parquet needs pyarrow ({error}): pip install 'spacy-hgn[annotate]'; "
-            "or take other inputs and write DocBin, --to docbin."
+            "or use other inputs and write DocBin, --to docbin."
         ) from error
 
 
 def raise_unless_damaged(error: Exception) -> None:
-    """Raise the error again if it is the disk's that holds a Parquet file, not of its bytes.
+    """Raise the error again if it comes from the disk, not from damaged bytes in a Parquet file.
 
-    pyarrow tells of damaged bytes by ValueError and by OSError without a number.
+    For damaged bytes, pyarrow raises ValueError, or OSError without an error number.
     """
     if isinstance(error, OSError) and error.errno is not None:
         raise error
@@ -118,7 +118,7 @@ def _first_records(file: InputFile) -> Iterator[Sequence[str]]:
     if file.format == "jsonl":
         with file.path.open("rb") as stream:
             for line in islice(stream, FIRST):
-                with suppress(ValueError, RecursionError):  # which are told of when it is read
+                with suppress(ValueError, RecursionError):  # reported when the document is read
                     record = json.loads(line)
                     yield list(record) if isinstance(record, dict) else []
     elif file.format == "parquet":
@@ -136,8 +136,8 @@ def _make_input(path: Path, format: str) -> InputFile:
     kind = SUFFIXES.get(path.suffix) if format == "auto" else format
     if kind is None:
         known = ", ".join(SUFFIXES)
-        raise AnnotateError(f"{path}: expected {known}; or say what it is with --format")
-    # Any file can hold the name, also where its bytes aren't UTF-8.
+        raise AnnotateError(f"{path}: expected {known}; for other files, use --format")
+    # File names need not be UTF-8; the output must be.
     name = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
     stat = path.stat()
     return InputFile(name, path.resolve(), kind, stat.st_size, stat.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""What an output folder is the output of; another command's is refused."""
+"""The manifest of an output folder, which keeps different runs apart."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from .settings import AnnotateError, AnnotateSettings
 
 MANIFEST = "manifest.json"
 VERSION = 2
-"""Of the folder: how inputs are cut, and what is where."""
+"""Version of the folder's layout and of how inputs are cut into shards."""
 
 TOLD = 20
-"""Differences that are told, at most."""
+"""Maximum number of differences in a message."""
 
 
 def describe(settings: AnnotateSettings, files: Sequence[InputFile]) -> dict[str, Any]:
-    """What the output depends on. Raises AnnotateError if there is no such pipeline."""
+    """Everything the output depends on. Raises AnnotateError if the pipeline doesn't exist."""
     inputs = {
         file.name: {"format": file.format, "size": file.size, "modified": file.modified}
         for file in files
@@ -39,56 +39,56 @@ def describe(settings: AnnotateSettings, files: Sequence[InputFile]) -> dict[str
 
 
 def check_output(output: Path, asked: dict[str, Any]) -> None:
-    """Raise AnnotateError, with what differs, unless the folder is new or this run's."""
+    """Raise AnnotateError, with the differences, unless the folder is new or this run's."""
     path = output / MANIFEST
     if not path.exists():
         if output.exists() and not all(file.suffix == UNFINISHED for file in output.iterdir()):
-            raise AnnotateError(f"{output}: expected a new or empty folder, or one of this command")
+            raise AnnotateError(f"{output}: expected a new or empty folder, or this command's")
         return
     try:
         begun = json.loads(path.read_bytes())
         version = begun["version"]
     except (ValueError, LookupError, TypeError) as error:
-        raise AnnotateError(f"{path}: expected this command's, got another ({error!r})") from error
+        raise AnnotateError(f"{path}: expected this command's manifest, got {error!r}") from error
     if version != VERSION:
         raise AnnotateError(
-            f"{output} was begun by another release of spacy-hgn (in format {version}, this one's "
-            f"is {VERSION}). Choose another folder, or end it with that release."
+            f"{output} was begun by another release of spacy-hgn (format {version}, this one has "
+            f"format {VERSION}). Choose another folder, or finish the run with that release."
         )
     before, now = _flatten(begun), _flatten(asked)
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     none = "nothing"
     different = [f"{k}: begun with {before.get(k, none)}, now {now.get(k, none)}" for k in keys]
     if not different and [*begun["inputs"]] != [*asked["inputs"]]:
-        different = ["inputs: they are in another order"]
+        different = ["inputs: their order"]
     if different:
         raise AnnotateError(
             f"{output} was begun by another command. Choose another folder, or remove this one "
-            "to begin anew. Different are:\n" + "\n".join(f"  {line}" for line in different[:TOLD])
+            "to start over. Differences:\n" + "\n".join(f"  {line}" for line in different[:TOLD])
         )
 
 
 def claim_output(output: Path, asked: dict[str, Any]) -> None:
-    """Note in the folder what it is the output of, unless it says so already.
+    """Write the manifest into the folder, unless it is already there.
 
-    Raises AnnotateError if another run has begun in it meanwhile.
+    Raises AnnotateError if another run has begun in the folder in the meantime.
     """
     path = output / MANIFEST
     if not path.exists():
         draft = output / f".{MANIFEST}.{uuid4().hex}{UNFINISHED}"
         write_whole(draft, json.dumps(asked, indent=2).encode())
         try:
-            path.hardlink_to(draft)  # of several that begin at once, one can
+            path.hardlink_to(draft)  # if several runs start at once, one succeeds
         except FileExistsError:
             pass
-        except OSError:  # a disk without links
+        except OSError:  # a file system without links
             draft.replace(path)
         draft.unlink(missing_ok=True)
     check_output(output, asked)
 
 
 def digest_of_pipeline(name: str) -> str:
-    """The digest of a package's or a folder's files. Raises AnnotateError if there is none."""
+    """The digest of a package's or folder's files. Raises AnnotateError if it doesn't exist."""
     folder = get_package_path(name) if is_package(name) else Path(name)
     if not folder.is_dir():
         raise AnnotateError(f"{name}: expected a package or a folder with a pipeline")
@@ -100,7 +100,7 @@ def digest_of_pipeline(name: str) -> str:
 
 
 def _flatten(values: dict[str, Any], place: str = "") -> dict[str, Any]:
-    """Values by where they are."""
+    """Nested values in one dictionary, under their paths."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= (

@@ -1,4 +1,4 @@
-"""What a shard is written to: Parquet with a row an entity and a row a document, or a DocBin."""
+"""The output of a shard: two Parquet tables, of entities and documents, or a DocBin."""
 
 from io import BytesIO
 from pathlib import Path
@@ -20,13 +20,13 @@ NUMBERS = {
     "words": "int64",
     "entities": "int64",
 }
-"""Columns that aren't strings. Start and end count characters of the text; meta is JSON."""
+"""Columns that aren't strings. start and end count characters of the text; meta is JSON."""
 
 
 class EntityTables:
-    """Rows of a shard's entities and documents.
+    """Rows for a shard's entities and documents.
 
-    A score is None if another component than hgn_ner found the entity.
+    The score is None for entities of other components than hgn_ner.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class EntityTables:
 class EntityDocBin:
     """Docs of a shard with their entities and scores, and id and meta in their user data.
 
-    Other user data is kept if the input had it; what components put there can be anything, also
-    what no file can hold.
+    Other user data is kept if it comes from the input. Data from components is dropped, because
+    it may be of types that can't be stored.
     """
 
     def __init__(self) -> None:

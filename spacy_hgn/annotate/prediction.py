@@ -1,4 +1,4 @@
-"""Documents through the pipeline in batches; a batch that fails, one by one."""
+"""Run the pipeline in batches. If a batch fails, run its documents one by one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
@@ -16,18 +16,18 @@ from .settings import AnnotateError, AnnotateSettings
 Predicted: TypeAlias = tuple[Document, Doc] | Failure
 
 CHARACTERS = 1 << 20
-"""In a batch, unless a document alone has more: bounds the memory where documents are long."""
+"""Maximum per batch of several documents, to bound the memory for long ones."""
 
 
 def load_annotator(settings: AnnotateSettings) -> Language:
-    """The pipeline, and the code that it needs.
+    """Load the pipeline and its code.
 
-    Raises AnnotateError if it can't be loaded, or has nothing that names entities.
+    Raises AnnotateError if it can't be loaded or has no component for entities.
     """
     import_code(settings.code)
     try:
         nlp = load_model(settings.pipeline)
-    except Exception as error:  # a component's, a file's, whatever it is
+    except Exception as error:  # of a component or a file, of any kind
         _raise_if_broken(error)
         raise AnnotateError(
             f"{settings.pipeline}: expected a pipeline that can be loaded, "
@@ -36,27 +36,27 @@ def load_annotator(settings: AnnotateSettings) -> Language:
     if not any(_names_entities(nlp, name) for name in nlp.pipe_names):
         found = ", ".join(nlp.pipe_names) or "none"
         raise AnnotateError(
-            f"{settings.pipeline}: expected a component that names entities, as hgn_ner, "
+            f"{settings.pipeline}: expected a component for entities, such as hgn_ner, "
             f"got the components: {found}"
         )
     return nlp
 
 
 def predict(nlp: Language, reads: Iterable[Read], batch_size: int) -> Iterator[Predicted]:
-    """Annotate documents in their order, as ``nlp.pipe`` would.
+    """Annotate documents in order, like ``nlp.pipe``.
 
-    A document on which the pipeline raises an error becomes a Failure, and no other does.
+    If the pipeline raises an error for a document, that document becomes a Failure, and no other.
 
-    Raises AnnotateError where it is the GPU that fails, or whose memory is full.
+    Raises AnnotateError if the GPU fails or its memory is full.
     """
     for batch in _batches(reads, batch_size):
         yield from _predict_batch(nlp, batch)
 
 
 def forget_entities(doc: Doc) -> None:
-    """Take entities off a Doc, and scores that hgn_ner gave them.
+    """Remove entities and their hgn_ner scores from a Doc.
 
-    All else stays, also sentence starts and blocked tokens, which tell where no entity can be.
+    Everything else stays, including sentence starts and blocked tokens.
     """
     for entity in doc.ents:
         forget_score(entity)
@@ -69,7 +69,7 @@ def forget_entities(doc: Doc) -> None:
 
 
 def _names_entities(nlp: Language, name: str) -> bool:
-    """Whether a component does, or may: what isn't spaCy's needn't tell."""
+    """Whether a component sets entities, or may: others than spaCy's needn't declare it."""
     meta = nlp.get_pipe_meta(name)
     library = nlp.get_pipe(name).__module__.partition(".")[0]
     may = not meta.assigns and library not in ("spacy", "spacy_transformers")
@@ -95,14 +95,14 @@ def _text_of(document: Document) -> str:
 
 
 def _predict_batch(nlp: Language, batch: Sequence[Read]) -> Iterator[Predicted]:
-    """Annotate a batch; if the pipeline fails on it, each document alone."""
+    """Annotate a batch; if the pipeline fails, each document alone."""
     documents = [read for read in batch if isinstance(read, Document)]
     try:
         docs = [_make_doc(nlp, document) for document in documents]
         predicted = list(nlp.pipe(docs, batch_size=max(len(docs), 1)))
         if len(predicted) != len(docs):
             raise ValueError(f"expected {len(docs)} Docs from the pipeline, got {len(predicted)}")
-    except Exception as error:  # a tokenizer's, a component's, whatever it is
+    except Exception as error:  # of the tokenizer or a component, of any kind
         _raise_if_broken(error)
         if len(batch) > 1:
             for read in batch:
@@ -117,16 +117,16 @@ def _predict_batch(nlp: Language, batch: Sequence[Read]) -> Iterator[Predicted]:
 
 
 def _make_doc(nlp: Language, document: Document) -> Doc:
-    """A Doc of the document's own: the pipeline may leave it half annotated."""
+    """A new Doc for the document, because the pipeline may fail and leave it half annotated."""
     if isinstance(document.content, Doc):
         return document.content.copy()
     return nlp.make_doc(document.content)
 
 
 def _raise_if_broken(error: Exception) -> None:
-    """After an error of the GPU every document may fail; a full one has room for smaller batches.
+    """Raise AnnotateError for an error of the GPU, after which every document may fail.
 
-    A lack of the machine's own memory is no such error.
+    Running out of the machine's own memory doesn't count.
     """
     if (told := explain(error)) is not None:
         raise AnnotateError(told) from error

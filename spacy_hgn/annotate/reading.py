@@ -1,4 +1,4 @@
-"""The documents of a shard, one after the other, whatever the format."""
+"""Read the documents of a shard, in any format."""
 
 import json
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 
 ROWS = 256
-"""Of Parquet, read at once."""
+"""Parquet rows to read at once."""
 
 ID, META = "id", "meta"
 """Keys in ``doc.user_data``."""
 
 
 def read_shard(shard: Shard, nlp: Language, settings: AnnotateSettings) -> Iterator[Read]:
-    """Documents, and failures in the places of those that can't be read.
+    """Yield documents, and a Failure in place of each one that can't be read.
 
-    Raises OSError if the disk fails, and AnnotateError if a file has changed meanwhile.
+    Raises OSError if the disk fails, and AnnotateError if a file has changed since the start.
     """
     for piece in shard.pieces:
         piece.file.check_unchanged()
@@ -48,7 +48,7 @@ def read_shard(shard: Shard, nlp: Language, settings: AnnotateSettings) -> Itera
 
 
 def _read_lines(piece: Piece, settings: AnnotateSettings) -> Iterator[Read]:
-    """A document a line, or a JSON object, which is on a line; blank lines are passed over."""
+    """One document per line, as text or a JSON object; blank lines are skipped."""
     for number, line in enumerate(piece.lines, start=piece.first):
         source = f"{piece.file.name}:{number}"
         text = _decode(line, source, is_begin=number == 1)
@@ -63,13 +63,13 @@ def _read_lines(piece: Piece, settings: AnnotateSettings) -> Iterator[Read]:
 
 
 def _decode(data: bytes | None, source: str, is_begin: bool = True) -> str | Failure:
-    """The text of bytes; None stands for too many of them. is_begin: of a file."""
+    """Decode bytes; None means too many bytes. is_begin: whether they are the first of a file."""
     if data is None:
         return Failure(source, source, f"expected a text of at most {MAX_LINE:,} bytes, got more")
     try:
         return (data.removeprefix(BOM) if is_begin else data).decode("utf-8")
     except UnicodeDecodeError as error:
-        found = f"got byte 0x{error.object[error.start]:02x} at byte {error.start} of it"
+        found = f"got byte 0x{error.object[error.start]:02x} at offset {error.start}"
         return Failure(source, source, f"expected UTF-8, {found}")
 
 
@@ -82,7 +82,7 @@ def _parse(line: str, source: str, settings: AnnotateSettings) -> Read:
 
 
 def _read_parquet(piece: Piece, settings: AnnotateSettings) -> Iterator[Read]:
-    """A document a row; one failure for all rows from the first that can't be read."""
+    """One document per row; one Failure for all rows from the first that can't be read."""
     from pyarrow.parquet import ParquetFile
 
     name, row, last = piece.file.name, piece.first, piece.first + piece.documents - 1
@@ -104,7 +104,7 @@ def _read_parquet(piece: Piece, settings: AnnotateSettings) -> Iterator[Read]:
 
 
 def _read_rows(table: "ParquetFile", piece: Piece, columns: list[str]) -> Iterator["RecordBatch"]:
-    """The rows of a piece, each as a batch, from the row groups that hold them."""
+    """The rows of a piece, each as a batch of one, from their row groups."""
     start, stop = piece.first - 1, piece.first - 1 + piece.documents
     end = 0
     for i in range(table.metadata.num_row_groups):
@@ -127,7 +127,7 @@ def _make_document(row: "RecordBatch", source: str, settings: AnnotateSettings) 
 
 
 def _read_docbin(file: InputFile, nlp: Language, settings: AnnotateSettings) -> Iterator[Read]:
-    """A document a Doc; one failure for all Docs from the first that can't be read."""
+    """One document per Doc; one Failure for all Docs from the first that can't be read."""
     number = 0
     try:
         for number, doc in enumerate(DocBin().from_disk(file.path).get_docs(nlp.vocab), start=1):
@@ -135,7 +135,7 @@ def _read_docbin(file: InputFile, nlp: Language, settings: AnnotateSettings) -> 
             name, meta = doc.user_data.get(ID, source), doc.user_data.get(META)
             if not settings.keep_entities:
                 forget_entities(doc)
-            # A string is JSON already, as ``output`` left it.
+            # A string is already JSON, written by ``output``.
             dumped = meta if isinstance(meta, str) else dump_meta(meta)
             yield Document(str(name), source, doc, dumped)
     except MISREAD as error:

@@ -1,4 +1,4 @@
-"""A shard from its input to its files; the receipt, written last, says that it is done."""
+"""Annotate a shard. Its receipt, written last, marks it as done."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ from .shards import Shard
 FAILED = "failed"
 
 Progress = Callable[[int, int, int], None]
-"""Is told how many more documents, words and bytes of input are done."""
+"""Called with the numbers of documents, words and input bytes done since the last call."""
 
 
 @dataclass
 class Receipt:
-    """What became of a shard. files: their names and sizes, by which they are known as whole."""
+    """The counts of a finished shard. files: names and sizes, to check that they are complete."""
 
     documents: int = 0
     words: int = 0
@@ -35,16 +35,16 @@ class Receipt:
 def annotate_shard(
     nlp: Language, shard: Shard, settings: AnnotateSettings, progress: Progress = lambda *_: None
 ) -> Receipt:
-    """Do a shard, unless it is done.
+    """Annotate a shard, unless it is done.
 
-    Raises OSError if the disk is full or fails; the shard isn't done then, and leaves nothing.
+    Raises OSError if the disk is full or fails. The shard then isn't done and leaves no files.
     """
     output, receipt, failures = settings.output, Receipt(), list[Failure]()
     if (done := find_receipt(shard, output)) is not None:
         return done
     found = EntityTables() if settings.to == "parquet" else EntityDocBin()
     share = shard.size // max(shard.documents, 1)
-    with nlp.memory_zone():  # what the vocabulary hasn't seen is forgotten: it would grow for ever
+    with nlp.memory_zone():  # forgets new words, or the vocabulary would grow without bound
         for each in predict(nlp, read_shard(shard, nlp, settings), settings.batch_size):
             if isinstance(each, Failure):
                 failures.append(each)
@@ -66,24 +66,24 @@ def annotate_shard(
 
 
 def find_receipt(shard: Shard, output: Path) -> Receipt | None:
-    """The receipt of a shard that is done and whose files are all there."""
+    """The receipt of a shard, if it is done and its files are complete."""
     try:
         receipt = Receipt(**json.loads(_receipt_path(shard, output).read_bytes()))
         is_whole = all((output / n).stat().st_size == size for n, size in receipt.files.items())
-    except (FileNotFoundError, ValueError, TypeError):  # the latter two: a damaged one
+    except (FileNotFoundError, ValueError, TypeError):  # the latter two: a damaged receipt
         return None
     return receipt if is_whole else None
 
 
 def first_failure(output: Path) -> str:
-    """Where the first document stands that failed, and why."""
+    """The place of the first document that failed, and its error."""
     with min((output / FAILED).glob("[0-9]*.jsonl")).open(encoding="utf8") as file:
         failure = Failure(**json.loads(file.readline()))
     return f"{failure.source}: {failure.error}"
 
 
 def _write_failures(shard: Shard, output: Path, failures: Sequence[Failure]) -> None:
-    """Write the shard's dead letters, or remove those of an earlier attempt."""
+    """Write the shard's failures, or remove those of an earlier attempt."""
     path = output / FAILED / f"{shard.name}.jsonl"
     if failures:
         lines = [json.dumps(asdict(failure)) + "\n" for failure in failures]

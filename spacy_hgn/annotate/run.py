@@ -1,4 +1,4 @@
-"""A run from its arguments to its summary."""
+"""A run of ``spacy hgn annotate``, from its arguments to its summary."""
 
 import json
 import sys
@@ -21,15 +21,16 @@ from .shards import Shard, cut_shards
 from .with_ray import RayCluster, annotate_with_ray, require_ray
 
 SECONDS = 0.5 if sys.stderr.isatty() else 10.0
-"""Between two lines of progress; a log should not be filled with them."""
+"""Time between two updates of the progress bar, longer in a log."""
 
 
 @dataclass(frozen=True)
 class AnnotateSummary:
-    """What is in the output folder now.
+    """The contents of the output folder after a run.
 
-    shards: that are done, of those in the part that this run does. before: of them done by
-    earlier runs. The rest are sums over them, but for seconds and words a second of this run.
+    shards: finished ones in this run's part. before: those among them from earlier runs.
+    documents, words, entities, failed: sums over all finished shards. seconds,
+    words_per_second: of this run alone.
     """
 
     shards: int
@@ -44,10 +45,10 @@ class AnnotateSummary:
 
 @dataclass
 class AnnotateRun:
-    """Annotates files, or what is left of them: first ``prepare``, then ``annotate``.
+    """Annotates files, or the rest of them. Call ``prepare``, then ``annotate``.
 
-    cluster: of Ray; None, this process. part: which of how many, if several runs share the
-    shards.
+    cluster: a Ray cluster; None is this process. part: (k, n) if n runs share the shards, of
+    which this is number k.
     """
 
     settings: AnnotateSettings
@@ -55,12 +56,12 @@ class AnnotateRun:
     cluster: RayCluster | None = None
     part: tuple[int, int] = (0, 1)
     _before: list[Receipt] = field(default_factory=list)
-    _passed: int = 0  # bytes of input that aren't to be done, and that progress doesn't know of
+    _passed: int = 0  # bytes of skipped input that the progress bar hasn't counted yet
 
     def prepare(self) -> None:
-        """Find what is to be done, load the pipeline for it, and take the output folder.
+        """Find the shards to do, load the pipeline, and claim the output folder.
 
-        Raises AnnotateError if the run can't begin; then nothing has been written.
+        Raises AnnotateError if the run can't start. Nothing has been written then.
         """
         if self.settings.to == "parquet" or any(each.format == "parquet" for each in self.files):
             require_pyarrow()
@@ -78,10 +79,10 @@ class AnnotateRun:
         claim_output(self.settings.output, asked)
 
     def annotate(self) -> AnnotateSummary:
-        """Do all shards that aren't done, and sum up what there is.
+        """Annotate all unfinished shards, and summarize the output.
 
-        Raises AnnotateError if the run can't go on, and OSError if a disk fails; the same run
-        goes on from there.
+        Raises AnnotateError if the run can't continue, and OSError if a disk fails. The same run
+        can then be resumed.
         """
         output, start = self.settings.output, time.monotonic()
         with self._showing_progress() as progress:
@@ -95,7 +96,7 @@ class AnnotateRun:
         return summary
 
     def _find_undone(self) -> Iterator[Shard]:
-        """The shards of this part that aren't done."""
+        """The unfinished shards in this part."""
         k, n = self.part
         for shard in cut_shards(self.files, self.settings):
             is_mine = shard.number % n == k
@@ -115,7 +116,7 @@ class AnnotateRun:
 
     @contextmanager
     def _showing_progress(self) -> Iterator[Progress]:
-        """Yield what shows on the screen how far the run is: documents and words a second."""
+        """Show a progress bar, and yield the function that updates it."""
         start, documents, words = time.monotonic(), 0, 0
         layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
         size = sum(file.size for file in self.files)

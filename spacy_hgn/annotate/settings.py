@@ -1,4 +1,4 @@
-"""What a run was told to do, and the error that ends it."""
+"""The settings of a run, and its error."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -6,17 +6,18 @@ from typing import Any
 
 
 class AnnotateError(ValueError):
-    """A run that can't begin or go on as things stand. What is done stays done."""
+    """The run can't start or continue. Finished shards are kept."""
 
 
 @dataclass(frozen=True)
 class AnnotateSettings:
-    """All that a process needs to annotate a shard, here or elsewhere.
+    """Everything a process needs to annotate a shard, on this machine or another.
 
-    pipeline: a package or a folder. output: the folder that all processes see. unit: "line" or
-    "file", what a document is in text. to: "parquet" or "docbin". text, id, meta: names of
-    JSONL's keys and Parquet's columns. keep_entities: whether the entities of ``.spacy`` files stay
-    on their Docs. batch_size: documents that pass the pipeline together.
+    pipeline: a package or a folder. output: a folder that all processes share. unit: "line" or
+    "file", one document in text. to: "parquet" or "docbin". text, id, meta: keys in JSONL or
+    columns in Parquet. keep_entities: whether entities in ``.spacy`` files stay on their Docs.
+    shard_size: maximum of documents per shard. batch_size: documents per batch. code: a Python
+    file with the pipeline's registered functions.
     """
 
     pipeline: str
@@ -32,6 +33,6 @@ class AnnotateSettings:
     code: Path | None = None
 
     def shaping(self) -> dict[str, Any]:
-        """Those that the output depends on, apart from the pipeline."""
+        """The settings that the output depends on, except the pipeline."""
         elsewhere = ("pipeline", "output", "batch_size", "code")
         return {name: value for name, value in asdict(self).items() if name not in elsewhere}

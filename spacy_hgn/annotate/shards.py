@@ -1,4 +1,4 @@
-"""Inputs cut into shards: the unit that is done whole or not at all."""
+"""Inputs cut into shards. A shard is annotated completely or not at all."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from .inputs import InputFile, raise_unless_damaged
 from .settings import AnnotateSettings
 
 MAX_BYTES = 1 << 25
-"""Input bytes in a shard, at most, as long as it has several documents: bounds the memory."""
+"""Maximum input bytes in a shard of several documents, to bound the memory."""
 
 MAX_LINE = 1 << 28
-"""Bytes of a document in text or JSONL, at most; longer ones aren't held in memory."""
+"""Maximum bytes of a document in text or JSONL; longer ones aren't read into memory."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Documents of a file that follow each other.
+    """Consecutive documents of a file.
 
-    first: the number of the first line or row, from 1. documents: how many, as far as can be told
-    without reading them. size: about its bytes. lines: those of text and JSONL, which are read
-    once; None stands for one that is too long. All else is read where it is annotated.
+    first: the number of the first line or row, from 1. documents: how many, as far as known
+    without reading them. size: the approximate number of bytes. lines: of text and JSONL, which
+    are read only once; None is a line that is too long. Other formats are read when they are
+    annotated.
     """
 
     file: InputFile
@@ -32,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Shard:
-    """Documents whose annotation goes into one file. number: from 0. The rest are sums."""
+    """Documents whose annotation goes into one file. number: from 0. documents, size: sums."""
 
     number: int
     pieces: Sequence[Piece]
@@ -41,12 +42,12 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """The name of its files."""
         return f"{self.number:07}"
 
 
 def cut_shards(files: Sequence[InputFile], settings: AnnotateSettings) -> Iterator[Shard]:
-    """Shards of so many documents, at most, in the order of the files: always the same ones.
+    """Cut files into shards of at most ``shard_size`` documents, in order and reproducibly.
 
     Raises OSError if a disk fails.
     """
@@ -71,12 +72,12 @@ def _cut(file: InputFile, settings: AnnotateSettings) -> Iterator[Piece]:
         yield from _cut_rows(file, limit)
     elif file.format == "text":
         yield Piece(file, 1, 1, file.size)
-    elif file.size:  # How many a DocBin holds isn't known: it is a shard of its own.
+    elif file.size:  # The number of Docs in a DocBin isn't known, so it is one shard.
         yield Piece(file, 1, limit, file.size)
 
 
 def _cut_lines(file: InputFile, limit: int) -> Iterator[Piece]:
-    """Cut behind line ends, at so many lines or bytes."""
+    """Cut after line ends, at a maximum of lines or bytes."""
     first, size = 1, 0
     lines: list[bytes | None] = []
     with file.path.open("rb") as stream:
@@ -95,7 +96,7 @@ def _cut_lines(file: InputFile, limit: int) -> Iterator[Piece]:
 
 
 def _cut_rows(file: InputFile, limit: int) -> Iterator[Piece]:
-    """Cut Parquet by its rows; a file that can't be read stays whole, to fail as one."""
+    """Cut Parquet by rows. A file that can't be read becomes one piece, to fail as one."""
     from pyarrow.parquet import read_metadata
 
     try:

@@ -1,7 +1,7 @@
-"""The same on Ray: actors, each with a pipeline, take the shards that aren't done.
+"""Annotate on Ray: actors, each with a pipeline, take the unfinished shards.
 
-Ray schedules, starts actors again that die, and gives them their shard once more. A shard is
-done whole or not at all, and once, so nothing else has to be added.
+Ray schedules, restarts actors that die, and gives them their shard again. Shards are written
+completely or not at all, so nothing else is needed.
 """
 
 import logging
@@ -22,16 +22,15 @@ from .settings import AnnotateError, AnnotateSettings
 from .shards import Shard
 
 DEATHS = 3
-"""Of actors over one shard, in a run: more aren't given to it."""
+"""The number of actors that may die of one shard before the run ends."""
 
 
 @dataclass(frozen=True)
 class RayCluster:
-    """Where Ray runs, and what an actor gets.
+    """Where Ray runs, and the resources of its actors.
 
-    address: of a cluster, "auto" for the one that this machine belongs to, or "local" to start
-    one here. workers: actors; None, as many as there is room for. cpus, gpus: an actor's; the
-    GPU's may be a fraction.
+    address: of a cluster, "auto" for this machine's, or "local" to start one here. workers: the
+    number of actors; None is as many as fit. cpus, gpus: per actor; gpus may be a fraction.
     """
 
     address: str = "local"
@@ -48,15 +47,15 @@ class Annotator:
         self.nlp: Language | None = None
 
     def annotate(self, shard: Shard) -> Receipt:
-        """Do a shard. Raises what loading the pipeline and ``annotate_shard`` do."""
+        """Annotate a shard. Raises the errors of ``load_annotator`` and ``annotate_shard``."""
         if self.nlp is None:
-            use_gpu(0 if self.on_gpu else -1)  # of those that Ray lets the actor see
+            use_gpu(0 if self.on_gpu else -1)  # among those that Ray lets the actor see
             self.nlp = load_annotator(self.settings)
         return annotate_shard(self.nlp, shard, self.settings)
 
 
 def require_ray() -> None:
-    """Raise AnnotateError with what to install where Ray lacks."""
+    """Raise AnnotateError, with the command to install it, if Ray is missing."""
     if find_spec("ray") is None:
         raise AnnotateError("--ray needs Ray, which isn't installed: pip install 'spacy-hgn[ray]'")
 
@@ -64,10 +63,10 @@ def require_ray() -> None:
 def annotate_with_ray(
     shards: Iterable[Shard], settings: AnnotateSettings, cluster: RayCluster, progress: Progress
 ) -> Iterator[Receipt]:
-    """Do shards on a cluster whose machines see the same files under the same names.
+    """Annotate shards on a cluster whose machines have the same files at the same paths.
 
-    Raises AnnotateError with the actor's error if a shard can't be done, where actors die
-    of it again and again, and if there is no cluster at the address.
+    Raises AnnotateError, with the actor's error, if a shard can't be annotated, if several actors
+    die of it, and if there is no cluster at the address.
     """
     import ray
 
@@ -97,7 +96,7 @@ def annotate_with_ray(
 
 
 def _wait(running: dict[Any, tuple[Any, Shard]], progress: Progress) -> tuple[Any, Receipt]:
-    """The actor that ends its shard first, and the receipt."""
+    """Wait for the first actor to finish its shard. Returns it and the receipt."""
     import ray
 
     (ended,), _ = ray.wait(list(running), num_returns=1)
@@ -109,7 +108,7 @@ def _wait(running: dict[Any, tuple[Any, Shard]], progress: Progress) -> tuple[An
     except ray.exceptions.RayActorError as error:
         first = shard.pieces[0]
         raise AnnotateError(
-            f"{DEATHS} actors have died of shard {shard.name}, which begins at "
+            f"{DEATHS} actors died on shard {shard.name}, which begins at "
             f"{first.file.name}:{first.first}"
         ) from error
     progress(receipt.documents + receipt.failed, receipt.words, shard.size)
@@ -117,7 +116,7 @@ def _wait(running: dict[Any, tuple[Any, Shard]], progress: Progress) -> tuple[An
 
 
 def _start(address: str) -> None:
-    """Start Ray, or join the cluster at an address. Raises AnnotateError where that fails."""
+    """Start Ray, or join the cluster at an address. Raises AnnotateError if that fails."""
     import ray
 
     host, _, port = address.rpartition(":")
@@ -125,15 +124,15 @@ def _start(address: str) -> None:
         if port.isdecimal() and host and "/" not in host:  # Ray would try for many minutes
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
-        raise AnnotateError(f"{address}: expected a Ray cluster, none answers ({error})") from error
+        raise AnnotateError(f"{address}: expected a Ray cluster, got {error}") from error
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
-    except Exception as error:  # Ray's have nothing in common
+    except Exception as error:  # Ray's errors have no common base class
         raise AnnotateError(f"Ray doesn't start at {address}: {error}") from error
 
 
 def _count_workers(cluster: RayCluster) -> int:
-    """Actors that there is room for."""
+    """The number of actors that fit on the cluster."""
     import ray
 
     if cluster.workers is not None:
@@ -145,13 +144,13 @@ def _count_workers(cluster: RayCluster) -> int:
     if room < 1:
         raise AnnotateError(
             f"Ray: expected room for an actor with {cluster.cpus:g} CPUs and {cluster.gpus:g} "
-            f"GPUs, the cluster has {has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
+            f"GPUs, but the cluster has {has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
         )
     return int(room) if room != math.inf else 1
 
 
 def _everywhere(settings: AnnotateSettings) -> AnnotateSettings:
-    """The settings with paths that don't depend on the current folder."""
+    """The settings with absolute paths."""
     is_folder = Path(settings.pipeline).is_dir()
     return replace(
         settings,

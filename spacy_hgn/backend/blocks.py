@@ -1,4 +1,4 @@
-"""Prediction in blocks of tokens: neither a long Doc nor a large batch decides the memory."""
+"""Prediction in blocks of tokens, to bound the memory for long Docs and large batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
@@ -9,19 +9,19 @@ import torch
 Item = TypeVar("Item")
 
 BLOCK_TOKENS = {"cpu": 2048, "cuda": 16384}
-"""Tokens that are predicted at a time, by the type of the device."""
+"""Maximum number of tokens per block, by device type."""
 
 
 def block_size(device: torch.device) -> int:
-    """How many tokens a device predicts at a time."""
+    """The maximum number of tokens per block on a device."""
     return BLOCK_TOKENS.get(device.type, BLOCK_TOKENS["cpu"])
 
 
 class Block(NamedTuple):
-    """Consecutive tokens of a batch, and the neighbours around them that their windows reach.
+    """Consecutive tokens of a batch, with the neighbours in their windows.
 
-    low, high: the tokens that are read. lengths: how many of each text these are.
-    kept: where among them the block's own are.
+    low, high: the range of tokens to read. lengths: the number of these tokens in each text.
+    kept: the block's own tokens, as a slice of the range.
     """
 
     low: int
@@ -31,7 +31,7 @@ class Block(NamedTuple):
 
 
 def cut_blocks(lengths: Sequence[int], size: int, reach: int) -> Iterator[Block]:
-    """Cut texts that lie end to end into blocks. reach: neighbours on each side."""
+    """Cut concatenated texts into blocks. reach: the number of neighbours on each side."""
     total = sum(lengths)
     if not total:
         return
@@ -50,9 +50,9 @@ def cut_blocks(lengths: Sequence[int], size: int, reach: int) -> Iterator[Block]
 def group_texts(
     texts: Iterable[Item], size: int, count: Callable[[Item], int]
 ) -> Iterator[list[Item]]:
-    """Consecutive texts of at most ``size`` tokens together; a longer one by itself.
+    """Group consecutive texts with at most ``size`` tokens in total; a longer text is alone.
 
-    count: the tokens of a text.
+    count: returns the number of tokens of a text.
     """
     group: list[Item] = []
     tokens = 0

@@ -1,4 +1,4 @@
-"""Torch in processes that are forked from one in which it has run."""
+"""torch in forked processes."""
 
 import os
 from functools import cache, partial
@@ -10,14 +10,14 @@ import torch
 def let_forked_processes_compute() -> None:
     """Let torch work in processes forked from this one, as by ``nlp.pipe(n_process=2)``.
 
-    A forked process inherits the locks of torch's threads, but not the threads, and would
-    wait for them for ever unless it computes on one thread alone.
+    A forked process inherits the locks of torch's threads but not the threads. It would wait for
+    them forever, unless it uses a single thread.
     """
     if not hasattr(os, "register_at_fork"):
         return
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-    # The tokenizers compute on one thread too, and write to the screen about it in every
-    # process, before Python runs in it, unless the parent has chosen to.
+    # The tokenizers use a single thread too. They print a warning about it in every process,
+    # unless this variable is set before the fork.
     setting = "TOKENIZERS_PARALLELISM"
     is_ours = False
 

@@ -1,7 +1,7 @@
-"""The GPU that a command is told to use, or what is missing for it.
+"""Use a GPU, or say what is missing for it.
 
-``python -m spacy_hgn.backend.gpu 0`` tells either, and ``--driver 13x``, before anything is
-installed, whether the driver knows that CUDA.
+``python -m spacy_hgn.backend.gpu 0`` prints the GPU or what is missing. With ``--driver 13x``, it
+checks only whether the driver supports CUDA 13, before anything is installed.
 """
 
 import argparse
@@ -18,13 +18,13 @@ NO_DRIVER = "there is no NVIDIA driver: install one, until nvidia-smi shows the 
 
 
 class GpuError(ValueError):
-    """A GPU that can't be used as things stand. Its text, one line, says what to type."""
+    """The GPU can't be used. The message, one line, says what to do."""
 
 
 def use_gpu(gpu_id: int) -> None:
-    """Compute on a GPU from now on, and let torch manage its memory; below 0, change nothing.
+    """Compute on a GPU from now on, with memory managed by torch. Negative ids change nothing.
 
-    Raises GpuError where something is missing for that.
+    Raises GpuError if something is missing for the GPU.
     """
     if gpu_id < 0:
         return
@@ -37,8 +37,8 @@ def use_gpu(gpu_id: int) -> None:
 
 
 def check_gpu(gpu_id: int) -> None:
-    """Raise GpuError where something is missing for a GPU; below 0, for none."""
-    if gpu_id < 0 or platform.system() == "Darwin":  # Thinc knows what is missing for Apple's
+    """Raise GpuError if something is missing for a GPU. Negative ids are never an error."""
+    if gpu_id < 0 or platform.system() == "Darwin":  # Thinc checks Apple's GPUs
         return
     import torch
 
@@ -58,18 +58,18 @@ def check_gpu(gpu_id: int) -> None:
 
 
 def check_driver(cuda: int) -> None:
-    """Raise GpuError where the NVIDIA driver doesn't know a major version of CUDA."""
+    """Raise GpuError if the NVIDIA driver doesn't support a major version of CUDA."""
     if not (knows := driver_cuda()):
         raise GpuError(f"Can't use a GPU: {NO_DRIVER} (see docs/gpu.md)")
     if knows < cuda:
         raise GpuError(
-            f"Can't use a GPU: the NVIDIA driver knows CUDA {knows}, but what is to be installed "
-            f"is for CUDA {cuda}: make demo GPU=0 CUDA={knows}x (see docs/gpu.md)"
+            f"Can't use a GPU: the NVIDIA driver supports CUDA {knows}, but the packages to "
+            f"install are for CUDA {cuda}: make demo GPU=0 CUDA={knows}x (see docs/gpu.md)"
         )
 
 
 def driver_cuda() -> int:
-    """The major version of CUDA that the NVIDIA driver knows; 0 without a driver."""
+    """The major version of CUDA that the NVIDIA driver supports; 0 without a driver."""
     windows = platform.system() == "Windows"
     try:
         driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
@@ -120,7 +120,7 @@ def _old_driver(cupy: Any, knows: int) -> str | None:
     if knows >= (wanted := _cuda_of(cupy)):
         return None
     return (
-        f"the NVIDIA driver knows CUDA {knows}, but torch and CuPy are built for CUDA {wanted}: "
+        f"the NVIDIA driver supports CUDA {knows}, but torch and CuPy are built for CUDA {wanted}: "
         f"install a newer driver, or {PIP} uninstall torch cupy-cuda{wanted}x && "
         f"{PIP} install 'spacy-hgn[cuda{knows}x]'"
     )
@@ -142,7 +142,7 @@ def _missing_gpu(cupy: Any, gpu_id: int) -> str | None:
 
 
 def _try_out(gpu_id: int) -> None:
-    """Raise GpuError where CuPy or torch can't compute a sum on the GPU."""
+    """Raise GpuError if CuPy or torch can't compute a sum on the GPU."""
     import torch
     from thinc.api import get_current_ops, get_torch_default_device
 
@@ -154,16 +154,16 @@ def _try_out(gpu_id: int) -> None:
     try:
         get_current_ops().xp.arange(2).sum().item()
         torch.ones(2, device=device).sum().item()
-    except Exception as error:  # whatever their libraries raise
+    except Exception as error:  # of any kind, from their libraries
         told = explain(error) or f"{type(error).__name__}: {_first_line(error)}"
         raise GpuError(
-            f"GPU {gpu_id} doesn't compute: {told}. Perhaps CUDA's libraries don't suit it: "
+            f"GPU {gpu_id} doesn't compute: {told}. Perhaps CUDA's libraries don't match it: "
             f"{PIP} install 'spacy-hgn[{_extra(torch)}]' (see docs/gpu.md)"
         ) from error
 
 
 def _extra(torch: Any, driver: int = 0) -> str:
-    """The extra for torch's CUDA; of a torch without, for what the driver knows."""
+    """The extra for torch's CUDA; if torch has none, the extra for the driver's CUDA."""
     if torch.version.cuda is None:
         return "cuda12x" if driver == 12 else "cuda13x"
     return f"cuda{torch.version.cuda.partition('.')[0]}x"
@@ -178,7 +178,7 @@ def _first_line(error: Exception) -> str:
 
 
 def describe_gpu() -> str:
-    """What the GPU in use is, in a line."""
+    """Describe the GPU in use, in one line."""
     import torch
 
     if not torch.cuda.is_initialized():
@@ -192,8 +192,8 @@ def describe_gpu() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m spacy_hgn.backend.gpu", description=__doc__)
-    parser.add_argument("gpu_id", type=int, nargs="?", default=0, help="the GPU's number")
-    parser.add_argument("--driver", choices=("12x", "13x"), help="ask for the driver alone")
+    parser.add_argument("gpu_id", type=int, nargs="?", default=0, help="number of the GPU")
+    parser.add_argument("--driver", choices=("12x", "13x"), help="check the driver only")
     arguments = parser.parse_args()
     try:
         if arguments.driver:

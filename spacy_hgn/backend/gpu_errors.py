@@ -1,4 +1,4 @@
-"""Errors of the GPU, whichever library raises them: which those are, and what helps."""
+"""Recognize errors of the GPU from any library, and say what helps."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ from .gpu import GpuError
 
 LIBRARIES = ("cupy", "cupy_backends", "triton")
 TYPES = {"AcceleratorError", "OutOfMemoryError", "CudaError", "DistBackendError"}
-"""Of torch: it has them in several of its modules."""
+"""Error types of torch, which are in several of its modules."""
 TOLD = re.compile(
     r"CUDA error|CUDA driver error|CUDA out of memory|cudaError|CUDA_ERROR_|cuDNN|"
     r"CU(DNN|BLAS|BLASLT|RAND|SPARSE|SOLVER|FFT)_STATUS_|NCCL|NVRTC|device-side assert|"
@@ -21,7 +21,7 @@ FULL = re.compile(r"out.of.memory|STATUS_ALLOC_FAILED|MemoryAllocation", re.IGNO
 
 @contextmanager
 def telling_gpu_errors() -> Iterator[None]:
-    """Raise GpuError, with what helps, in the place of an error of the GPU."""
+    """Turn errors of the GPU into GpuError, with advice."""
     try:
         yield
     except Exception as error:
@@ -31,16 +31,16 @@ def telling_gpu_errors() -> Iterator[None]:
 
 
 def explain(error: BaseException) -> str | None:
-    """What to tell of an error of the GPU, in one line; None if it's of something else.
+    """Explain an error of the GPU in one line; None for any other error.
 
-    An error that only follows from one of the GPU's counts as one too.
+    Errors caused by an error of the GPU count too.
     """
     for each in _chain(error):
         if _is_of_gpu(each):
             return _tell(each)
     if _answers():
         return None
-    return f"The GPU doesn't answer any more, after {_in_one_line(error)}"
+    return f"The GPU doesn't answer any more after {_in_one_line(error)}"
 
 
 def _is_of_gpu(error: BaseException) -> bool:
@@ -48,8 +48,8 @@ def _is_of_gpu(error: BaseException) -> bool:
         library = kind.__module__.partition(".")[0]
         if library in LIBRARIES or (library == "torch" and kind.__name__ in TYPES):
             return True
-    # Of cuDNN, cuBLAS and NCCL torch raises plain RuntimeErrors. A text that a component quotes
-    # may speak of CUDA too, but no error of a GPU comes from a process that uses none.
+    # For cuDNN, cuBLAS and NCCL, torch raises plain RuntimeErrors. A quoted text may mention CUDA
+    # too, but a process that uses no GPU has no errors of a GPU.
     return isinstance(error, RuntimeError) and _is_in_use() and bool(TOLD.search(str(error)))
 
 
@@ -58,14 +58,14 @@ def _tell(error: BaseException) -> str:
     if not (type(error).__name__ == "OutOfMemoryError" or FULL.search(told)):
         return f"The GPU fails: {told}"
     return (
-        f"The GPU's memory is full{_memory()}. Give it fewer texts at once (--batch-size; "
+        f"The GPU's memory is full{_memory()}. Use fewer texts per batch (--batch-size; "
         "batch_size of nlp.pipe; training.batcher) or fewer tokens (max_batch_items of the "
-        f"component transformer), or end what else is on it (nvidia-smi shows it). {told}"
+        f"component transformer), or stop other processes on it (see nvidia-smi). {told}"
     )
 
 
 def _memory() -> str:
-    """How much there is, where the GPU still tells."""
+    """The free memory, if the GPU still answers."""
     if not _is_in_use():
         return ""
     try:
@@ -76,12 +76,12 @@ def _memory() -> str:
 
 
 def _answers() -> bool:
-    """Whether the GPU can be used still; after some errors, nothing works till the process ends."""
+    """Whether the GPU still works: after some errors, this process can't use it any more."""
     if not _is_in_use():
         return True
     try:
         sys.modules["torch"].cuda.synchronize()
-    except Exception:  # of one type or another, by torch's release
+    except Exception:  # the type depends on torch's release
         return False
     return True
 
@@ -92,7 +92,7 @@ def _is_in_use() -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it comes from, as Python shows them."""
+    """An error and its causes, as Python shows them."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:

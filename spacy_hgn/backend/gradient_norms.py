@@ -1,4 +1,4 @@
-"""How long a training's gradients are before they are clipped, and how often they are."""
+"""Norms of gradients before clipping, and how often they are clipped."""
 
 import logging
 from collections import deque
@@ -10,17 +10,17 @@ from torch import Tensor
 logger = logging.getLogger("spacy_hgn")
 
 KEPT = 1000
-"""Steps that are remembered."""
+"""The number of steps to remember."""
 
 WATCHED = 100
-"""Steps after which it is looked whether nearly all were clipped."""
+"""The number of steps after which to check whether nearly all were clipped."""
 
 NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """What steps had in common. median: of their norms. share: of those that were clipped."""
+    """Statistics of some steps. median: of the norms. share: of clipped steps."""
 
     steps: int
     median: float
@@ -30,7 +30,7 @@ class Clipping:
 class GradientNorms:
     """The global norm of each step's gradients, before clipping.
 
-    Norms stay on their device until they are asked for: to read one waits for a GPU.
+    Norms stay on their device until they are needed, because reading one waits for the GPU.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class GradientNorms:
         self._warned = False
 
     def add(self, norm: Tensor, clip: float) -> None:
-        """Remember a step's norm. clip: what it was clipped at, 0 is not at all."""
+        """Remember a step's norm. clip: the maximum norm; 0 is no clipping."""
         self._norms.append(norm.detach())
         self._clip = clip
         self._unread += 1
@@ -51,7 +51,7 @@ class GradientNorms:
             self._look()
 
     def read(self) -> Clipping | None:
-        """What the steps since the last reading had in common; None where there were none."""
+        """Statistics of the steps since the last call; None if there were none."""
         steps, self._unread = min(self._unread, KEPT), 0
         return self._describe(steps) if steps else None
 
@@ -61,7 +61,7 @@ class GradientNorms:
         return Clipping(steps, norms.median().item(), share)
 
     def _look(self) -> None:
-        """Warn, once, where clipping decides about nearly every step."""
+        """Warn, once, if nearly all steps are clipped."""
         if self._warned or not self._clip:
             return
         found = self._describe(WATCHED)
@@ -69,9 +69,9 @@ class GradientNorms:
             self._warned = True
             logger.warning(
                 "training.optimizer: %.0f %% of the last %d steps were clipped. The gradients' "
-                "norm was %.3g (median), grad_clip is %g, so that all steps count alike, however "
-                "much they have to teach. Raise grad_clip, or lower the loss_factor of hgn_ner or "
-                "what else makes the gradients long. Said once.",
+                "norm was %.3g (median) and grad_clip is %g, so all updates have the same size, "
+                "however large the loss. Raise grad_clip, or lower the loss_factor of hgn_ner or "
+                "anything else that makes the gradients large. This warning is shown once.",
                 100 * found.share,
                 WATCHED,
                 found.median,

@@ -1,4 +1,4 @@
-"""Memory on a processor: a long text gives it back, and a service's doesn't grow."""
+"""Memory on a CPU: freed after a long text, and bounded in a long-running process."""
 
 import ctypes
 import math
@@ -12,25 +12,24 @@ from torch import Tensor
 PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
 
 KEPT_KERNELS = "64"
-"""Several texts' worth; 1,024 is oneDNN's own."""
+"""Enough for several texts; oneDNN's default is 1,024."""
 
 
 def limit_kept_kernels() -> None:
-    """Have oneDNN keep few of the kernels that it makes, one for each shape of a tensor.
+    """Limit oneDNN's cache of kernels, which has one for each shape of a tensor.
 
-    Each is small, but stays where it was made, between the blocks of memory that large tensors
-    leave behind: these then fit no other tensor, and memory grows with every new length of a
-    text. No effect where ``ONEDNN_PRIMITIVE_CACHE_CAPACITY`` is set already, nor after
-    the process has made its first kernel.
+    A kernel is small, but it fragments the memory that large tensors free, so that it fits no
+    other tensor. The memory then grows with every new length of a text. This has no effect if
+    ``ONEDNN_PRIMITIVE_CACHE_CAPACITY`` is already set, or after the first kernel was made.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KEPT_KERNELS)
 
 
 def sparse_zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Zeros; on Linux, only those pages take a processor's memory that are written to.
+    """Zeros. On a CPU with Linux, only pages that are written to take memory.
 
-    Most of a long text's rows are far shorter than the longest, and the huge pages that
-    allocators prefer would hold the padding too.
+    Most rows of a long text are far shorter than the longest. The huge pages that allocators
+    prefer would hold the padding too.
     """
     if like.device.type != "cpu" or not hasattr(mmap, "MADV_NOHUGEPAGE"):
         return like.new_zeros(shape)
@@ -40,10 +39,10 @@ def sparse_zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def give_back_freed() -> None:
-    """Give freed memory back to the system where the C library can (glibc).
+    """Return freed memory to the system, if the C library can (glibc).
 
-    Left to itself it keeps the gaps between blocks in use. Where each group of rows has tensors
-    of another size than the one before, they fit none of these gaps.
+    By default, glibc keeps the gaps between used blocks. If each group of rows has tensors of a
+    different size, they fit none of these gaps.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

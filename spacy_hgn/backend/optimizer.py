@@ -15,24 +15,24 @@ from .ranks import require_together
 FloatOrSchedule = float | list[float] | Generator
 
 TINY = 1e-6
-"""Keeps clipping from dividing by 0, as in ``torch.nn.utils.clip_grad_norm_``."""
+"""Avoids division by 0 in clipping, as in ``torch.nn.utils.clip_grad_norm_``."""
 
 
 class HeroKey(tuple):
-    """Thinc's key of one of the Hero's arrays, equal to the plain one."""
+    """Thinc's key of an array of the Hero. It equals the plain key."""
 
 
 class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
 
-    Modules of spacy_hgn are updated together, by one fused step of ``torch.optim.AdamW`` when
-    the first of them is asked to finish its update; all gradients are final then. Their
-    gradients are clipped by their global norm, and biases and norms aren't decayed. In a
-    module's first step, when the optimizer doesn't know it yet, it is updated by itself.
-    Arrays of other components are updated by Thinc's Adam, each clipped by its own norm.
+    Modules of spacy_hgn are updated together, in one fused step of ``torch.optim.AdamW``. It runs
+    when the first of them finishes its update, because all gradients are final then. The
+    gradients are clipped by their global norm. Biases and norms aren't decayed. In its first step,
+    a module is updated separately, because the optimizer doesn't know it yet. Arrays of other
+    components are updated by Thinc's Adam, each clipped by its own norm.
 
-    Under ``torchrun`` the gradients are sums over all ranks by then, so that norms and moments
-    are those of one process with all ranks' batches. ``spacy-hgn.Distributed.v1`` sees to that.
+    Under ``torchrun``, ``spacy-hgn.Distributed.v1`` sums the gradients over all ranks before, so
+    that norms and moments are those of one process with all batches.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class AdamW(Optimizer):
         weight_decay: float = 0.01,
         grad_clip: float = 1.0,
     ) -> None:
-        """learn_rate: of everything but the Hero. hero_learn_rate: of the Hero's weights;
-        None is the same. Both are numbers or schedules. grad_clip: 0 is none."""
+        """learn_rate: of all weights except the Hero's. hero_learn_rate: of the Hero's weights;
+        None is the same rate. Both are numbers or schedules. beta1, beta2, eps, weight_decay: as
+        in ``torch.optim.AdamW``. grad_clip: the maximum norm of the gradients; 0 is no clipping.
+        """
         super().__init__(
             learn_rate,
             L2=weight_decay,
@@ -62,20 +64,20 @@ class AdamW(Optimizer):
         if hero_learn_rate is not None:
             self._set_attr_or_schedule("hero_learn_rate", hero_learn_rate)
         self.over_ranks = False
-        """Whether the gradients that it is given are those of all processes of a run."""
+        """Whether gradients are summed over all processes of a run."""
         self.norms = GradientNorms()
-        """Of the steps done: how long gradients were before clipping."""
+        """Norms of the gradients before clipping."""
         self.shims: WeakSet[Any] = WeakSet()
-        """Those that hold the modules that this optimizer has updated."""
+        """The shims of all modules that this optimizer has updated."""
         self._torch: torch.optim.AdamW | None = None
         self._known: set[nn.Parameter] = set()
 
     def step(self, modules: Sequence[tuple[str, nn.Module, int | None]]) -> None:
-        """Update modules by their gradients, then clear these.
+        """Update modules with their gradients, then clear the gradients.
 
-        modules: each with its part, "hero" or another, which decides the learning rate, and the
-        number of tokens by which its gradients are divided; None or 0 leaves them as they are.
-        Raises ValueError in one of several processes whose gradients aren't brought together.
+        modules: tuples of part, module and tokens. The part, "hero" or another, sets the learning
+        rate. Gradients are divided by the number of tokens; None or 0 leaves them unchanged.
+        Raises ValueError under ``torchrun`` if gradients aren't summed over the processes.
         """
         require_together(self.over_ranks)
         parameters: list[nn.Parameter] = []
@@ -95,10 +97,10 @@ class AdamW(Optimizer):
             parameter.grad = None
 
     def _scale(self, gradients: Sequence[tuple[list[Tensor], int]], is_whole: bool) -> None:
-        """Divide each module's gradients by its number, and clip all by their norm.
+        """Divide each module's gradients by its number of tokens, and clip by the global norm.
 
-        In one pass: gradients of a Hero are large. is_whole: whether the norm is worth telling;
-        the first step of a training comes module by module.
+        Both in one pass, because a Hero has many gradients. is_whole: whether the norm covers all
+        modules; in the first step of a training, modules are updated one by one.
         """
         gradients = [each for each in gradients if each[0]]
         if not gradients:
@@ -116,20 +118,20 @@ class AdamW(Optimizer):
     def __call__(
         self, key: Any, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> Any:
-        """Update one array by Thinc's Adam. Arrays under a ``HeroKey`` take the Hero's rate."""
+        """Update one array with Thinc's Adam; with a ``HeroKey``, at the Hero's rate."""
         require_together(self.over_ranks)
         if isinstance(key, HeroKey) and self.learn_rate:
             lr_scale *= self._rate_of("hero") / self.learn_rate
         return super().__call__(key, weights, gradient, lr_scale=lr_scale)
 
     def moments_of(self, weight: nn.Parameter) -> dict[str, Tensor]:
-        """What it remembers of a module's weights; nothing of those it hasn't updated."""
+        """The optimizer's state for a weight; empty for a weight that it hasn't updated."""
         return {} if self._torch is None else dict(self._torch.state.get(weight, {}))
 
     def take_in(self, part: str, module: nn.Module, moments: dict[str, dict[str, Tensor]]) -> None:
-        """Go on with a module that another AdamW updated.
+        """Continue with a module that another AdamW has updated.
 
-        moments: of each of its weights by name, what the other's ``moments_of`` told.
+        moments: the result of the other's ``moments_of`` for each weight, by name.
         """
         self._add(part, list(module.parameters()))
         for name, weight in module.named_parameters():
@@ -143,7 +145,7 @@ class AdamW(Optimizer):
         return self.learn_rate
 
     def _add(self, part: str, parameters: Sequence[nn.Parameter]) -> None:
-        """Take a module's weights in, unless they are known."""
+        """Add a module's weights, unless they are known."""
         new = [p for p in parameters if p not in self._known]
         if not new:
             return

@@ -1,4 +1,4 @@
-"""In which floating point format the torch modules compute."""
+"""The floating point format of the torch modules."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,14 +20,14 @@ def check_precision(precision: str) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    """The context in which a module predicts: bfloat16 products where asked for, or where
-    "auto" finds that the processor has instructions for them."""
+    """The context for computing in a precision. With "auto", it is bfloat16 if the device has
+    instructions for it."""
     enabled = resolve_precision(precision, device) == "bfloat16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """The format that is computed in: what "auto" chooses on the device, or as the setting says."""
+    """The format on this device: the setting, or the choice of "auto"."""
     if precision != "auto":
         return precision
     return "bfloat16" if has_fast_bfloat16(device) else "float32"
@@ -42,7 +42,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def predicting_in(precision: str, models: Iterable[Model]) -> Iterator[None]:
-    """Let models predict in this precision for a while, whatever their config says.
+    """Let models predict in this precision inside the context, whatever their config says.
 
     Raises ValueError for an unknown precision.
     """

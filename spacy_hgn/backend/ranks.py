@@ -1,4 +1,4 @@
-"""The processes of a run: how many there are, which one this is, and their group."""
+"""The processes of a run under ``torchrun``, called ranks."""
 
 import logging
 import os
@@ -15,19 +15,19 @@ from thinc.util import set_active_gpu
 
 @dataclass(frozen=True)
 class Ranks:
-    """The group of this run's processes, as one of them sees it."""
+    """This process's rank and the number of ranks."""
 
     rank: int
     size: int
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that evaluates and writes."""
+        """Whether this rank evaluates and writes."""
         return self.rank == 0
 
     @property
     def device(self) -> torch.device:
-        """Where tensors must be that ranks exchange."""
+        """The device for tensors that ranks exchange."""
         return get_torch_default_device()
 
     def from_first(self, value: Any) -> Any:
@@ -43,40 +43,39 @@ class Ranks:
         return values
 
     def all_say(self, yes: bool) -> bool:
-        """Whether all ranks said yes."""
+        """Whether ``yes`` is true on all ranks."""
         said = torch.tensor([int(yes)], device=self.device)
         dist.all_reduce(said, dist.ReduceOp.MIN)
         return bool(said.item())
 
 
 def world_size() -> int:
-    """The number of processes that ``torchrun`` started; 1 without it."""
+    """The number of processes started by ``torchrun``; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def current_ranks() -> Ranks | None:
-    """The group that this process has joined, None if it's on its own."""
+    """The ranks that this process has joined; None for a single process."""
     if not (dist.is_available() and dist.is_initialized()):
         return None
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
 def require_together(are_together: bool) -> None:
-    """Raise ValueError in one of several processes unless they train together."""
+    """Raise ValueError if there are several processes that don't train together."""
     if (size := world_size()) > 1 and not are_together:
         raise ValueError(
-            f"torchrun started {size} processes, but their gradients aren't brought together, "
-            "so that each would train a pipeline of its own. Set training.logger to "
+            f"torchrun started {size} processes, but their gradients aren't summed, so each "
+            "would train its own pipeline. Set training.logger to "
             "spacy-hgn.Distributed.v1, or start a single process."
         )
 
 
 def join(backend: str | None, timeout: float) -> Ranks:
-    """Wait for all processes that ``torchrun`` started, each on a GPU of its own if on any.
+    """Wait for all processes started by ``torchrun``. On GPUs, each uses its own.
 
-    backend: torch's; None is gloo on CPUs and NCCL on GPUs. timeout: after how many seconds of
-    waiting for another rank a rank gives up.
-    Raises ValueError where there are fewer GPUs than ranks.
+    backend: torch's; None is gloo on CPUs and NCCL on GPUs. timeout: maximum seconds to wait for
+    another rank. Raises ValueError if there are fewer GPUs than ranks.
     """
     if (ranks := current_ranks()) is not None:
         return ranks
@@ -94,15 +93,15 @@ def join(backend: str | None, timeout: float) -> Ranks:
 
 
 def leave() -> None:
-    """End the group, when all have come here."""
+    """Wait for all ranks, then end the group."""
     dist.barrier()
     dist.destroy_process_group()
 
 
 def own_gpu() -> int:
-    """The GPU that is this rank's, of those that it sees.
+    """The number of this rank's GPU among the visible ones.
 
-    Raises ValueError where there are fewer GPUs than ranks.
+    Raises ValueError if there are fewer GPUs than ranks.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if local_rank >= (found := torch.cuda.device_count()):
@@ -115,7 +114,7 @@ def own_gpu() -> int:
 
 
 def _fall_silent() -> None:
-    """Leave telling of the run to the first rank; errors are still told."""
+    """Silence this rank, except for errors."""
     sys.stdout = open(os.devnull, "w", encoding="utf8")  # noqa: SIM115
     for name in ("spacy", "spacy_hgn"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A PyTorch shim for prediction in threads and for weights without pickle."""
+"""A PyTorch shim that predicts in several threads and stores weights without pickle."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
@@ -22,48 +22,48 @@ from .optimizer import AdamW
 from .precision import autocast
 from .step_size import StepSize
 
-# Shims whose modules hold gradients that no optimizer has used yet.
+# Shims whose modules have gradients that no optimizer has used yet.
 _holding_gradients: WeakSet["TorchShim"] = WeakSet()
 
-# The AdamW that updates each; not in the shim, which is pickled.
+# The AdamW of each shim; not stored in the shim, which is pickled.
 _optimizers: WeakKeyDictionary[Any, ref[AdamW]] = WeakKeyDictionary()
 
 
 class TorchShim(PyTorchShim):
-    """Thinc's shim, but for these things.
+    """Thinc's shim with three differences.
 
-    Thinc's ``predict`` switches the module to evaluation and back to training, so that two
-    threads on one pipeline switch each other's dropout on; this one only ever switches to
-    evaluation, and ``begin_update`` to training. It computes in ``precision``. And it hands
-    the modules of a step to the optimizer ``AdamW`` together rather than array by array.
+    First, threads: Thinc's ``predict`` switches the module to evaluation and back to training, so
+    two threads on one pipeline switch each other's dropout on. Here, ``predict`` only switches to
+    evaluation, and ``begin_update`` to training. Second, it computes in ``precision``. Third, it
+    passes all modules of a step to the optimizer ``AdamW`` at once, not array by array.
     """
 
     precision: str = "float32"
     has_precision: bool = True
     """Whether the config sets it."""
     part: str = "gang"
-    """Decides the learning rate under ``AdamW``."""
+    """Sets the learning rate in ``AdamW``."""
 
     @cached_property
     def step_size(self) -> StepSize:
-        """What its module's gradients are to be divided by."""
+        """The number by which to divide the module's gradients."""
         return StepSize()
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Run the module without recording a graph, leaving it in evaluation mode."""
+        """Run the module without a graph, and leave it in evaluation mode."""
         with self.predicting() as module:
             return module(*inputs.args, **inputs.kwargs)
 
     @contextmanager
     def predicting(self) -> Iterator[nn.Module]:
-        """The module as it predicts: in evaluation mode, without a graph, in its precision."""
+        """The module in evaluation mode, without a graph, in its precision."""
         if self._model.training:
             self._model.eval()
         with torch.no_grad(), self.autocast():
             yield self._model
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        """Run the module in training mode. Returns its output and the way back."""
+        """Run the module in training mode. Returns its output and the backward function."""
         self._model.train()
         with self.autocast():
             output = self._model(*inputs.args, **inputs.kwargs)
@@ -83,8 +83,8 @@ class TorchShim(PyTorchShim):
         return output, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the weights by the mean over the step's tokens, where these were counted; under
-        ``AdamW`` those of all modules of the step at once."""
+        """Update the weights with gradients averaged over the step's tokens, if these were
+        counted. ``AdamW`` updates all modules of the step at once."""
         if not self.has_learnt():
             self.forget_gradients()
         elif not isinstance(optimizer, AdamW):
@@ -98,21 +98,21 @@ class TorchShim(PyTorchShim):
         self.step_size.end()
 
     def has_learnt(self) -> bool:
-        """Whether the step's tokens had something to teach. Where none of them had, there are
-        gradients of zeros, by which momentum and decay would still move the weights."""
+        """Whether any token contributed to the gradients. Otherwise all gradients are zero, but
+        momentum and decay would still move the weights."""
         if self.step_size.tokens != 0:
             return True
         return any(bool(gradient.any()) for gradient in _gradients(self._model.parameters()))
 
     def forget_gradients(self) -> None:
-        """End the step, whether it moved the weights or not."""
+        """Clear the gradients and end the step."""
         for weights in self._model.parameters():
             weights.grad = None
         self.step_size.end()
         _holding_gradients.discard(self)
 
     def _set_gradients_aside(self) -> list[tuple[Tensor, Tensor]]:
-        """Take weights' gradients of earlier batches of a step away: they are unscaled already."""
+        """Remove and return the gradients of earlier batches, which are already unscaled."""
         held = [(p, p.grad) for p in self._model.parameters() if p.grad is not None]
         for weights, _ in held:
             weights.grad = None
@@ -125,7 +125,7 @@ class TorchShim(PyTorchShim):
         return autocast(self.precision, self.device)
 
     def copy(self) -> "TorchShim":
-        """Copy the module, under an id of its own, by which optimizers know its weights."""
+        """Copy the module, with a new id, because optimizers know weights by it."""
         copied = copy.deepcopy(self)
         copied.id = Shim(None).id
         copied.step_size.clear()
@@ -133,24 +133,24 @@ class TorchShim(PyTorchShim):
 
 
 def hold_gradients(shim: Any, holds: bool) -> None:
-    """Say whether a shim's module holds gradients, where others than its own laid them."""
+    """Record whether a shim's module has gradients that the shim itself didn't compute."""
     if isinstance(shim, TorchShim):
         (_holding_gradients.add if holds else _holding_gradients.discard)(shim)
 
 
 def optimizer_of(shim: Any) -> AdamW | None:
-    """The AdamW that updates a shim's module, if it is one."""
+    """The AdamW that updates a shim's module; None for another optimizer."""
     found = _optimizers.get(shim)
     return None if found is None else found()
 
 
 def tokens_of(shim: Any) -> int | None:
-    """How many tokens a shim's gradients are summed over, where somebody counts."""
+    """The number of tokens over which a shim's gradients are summed; None if not counted."""
     return shim.step_size.tokens if isinstance(shim, TorchShim) else None
 
 
 def divide_gradients(shim: Any, tokens: int) -> None:
-    """Make means of the gradients of a shim's module, sums over tokens."""
+    """Turn the gradients of a shim's module from sums over tokens into means."""
     if gradients := list(_gradients(shim._model.parameters())):
         torch._foreach_div_(gradients, tokens)
 
@@ -165,9 +165,9 @@ def _gradients(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _step_together(optimizer: AdamW) -> None:
-    """Update all modules that hold gradients and that this AdamW is known to update.
+    """Update all modules with gradients that belong to this AdamW.
 
-    It knows them from their first ``finish_update``: another pipeline's are left alone.
+    They belong to it after their first ``finish_update``. Modules of other pipelines don't.
     """
     holding = sorted(_holding_gradients & optimizer.shims, key=lambda shim: shim.id)
     shims = [shim for shim in holding if shim.has_learnt()]
@@ -179,16 +179,16 @@ def _step_together(optimizer: AdamW) -> None:
 
 
 def weights_to_bytes(module: nn.Module) -> bytes:
-    """The module's weights in the safetensors format: plain numbers, no code."""
+    """Serialize the module's weights as safetensors, which hold no code."""
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     return save_safetensors(state)
 
 
 def weights_from_bytes(module: nn.Module, data: bytes, what: str) -> None:
-    """Load weights into the module and bring it to Thinc's device.
+    """Load weights into the module and move it to Thinc's device.
 
-    what: names the module in errors.
-    Raises ValueError where the data are no safetensors or belong to another module.
+    what: the module's name in errors.
+    Raises ValueError if the data aren't safetensors or belong to another module.
     """
     try:
         state = load_safetensors(data)

@@ -3,6 +3,7 @@
 from spacy.cli._util import app
 from typer import Typer
 
+from ..util.codecs import find_codecs_once
 from .checked_train import look_before_training
 from .evaluate import draw_all_entities
 from .train import train_in_ranks
@@ -11,6 +12,7 @@ hgn_cli = Typer(
     name="hgn", help="Named entities with the Hero-Gang Neural model.", no_args_is_help=True
 )
 app.add_typer(hgn_cli)
+find_codecs_once()
 train_in_ranks(app)
 look_before_training(app)
 draw_all_entities()

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from spacy_hgn.annotate.run import AnnotateSummary
 
 SOME_FAILED = 3
-"""Exit status of a run that is finished, but for documents that can't be annotated."""
+"""Exit status of a finished run in which some documents couldn't be annotated."""
 
 
-class Format(str, Enum):
+class TextFormat(str, Enum):
     auto = "auto"
     text = "text"
     jsonl = "jsonl"
@@ -37,22 +37,22 @@ class To(str, Enum):
 
 
 Inputs = Argument(metavar="INPUT...", help="Files, folders or globs in quotation marks")
-Output = Argument(help="Folder to write to, or to go on in", file_okay=False)
-FormatOption = Option("--format", "-f", help="Of the inputs; auto: by their suffixes")
-UnitOption = Option("--document", "-d", help="What a document is in text")
-ToOption = Option("--to", "-t", help="What to write")
+Output = Argument(help="Folder to write to; resumes an unfinished run", file_okay=False)
+FormatOption = Option("--format", "-f", help="Format of the inputs; auto: by their suffixes")
+UnitOption = Option("--document", "-d", help="In text files, what one document is")
+ToOption = Option("--to", "-t", help="Format of the output")
 TextField = Option("--text", help="JSONL key or Parquet column with the text")
-IdField = Option("--id", help="... with the document's id; else it is FILE:NUMBER")
-MetaField = Option("--meta", help="... with what else is to be kept")
-KeepEntities = Option("--keep-entities", help="Entities of .spacy files stay, and come out too")
-BatchSize = Option("--batch-size", "-b", min=1, help="Documents that pass the pipeline together")
-ShardSize = Option("--shard-size", "-s", min=1, help="Documents in an output file, at most")
-PartOption = Option("--part", metavar="K/N", help="Do only part K, from 0, of N such runs")
+IdField = Option("--id", help="Key or column with the id; default: FILE:NUMBER")
+MetaField = Option("--meta", help="Key or column with metadata to keep")
+KeepEntities = Option("--keep-entities", help="Keep and write the entities in .spacy files too")
+BatchSize = Option("--batch-size", "-b", min=1, help="Documents per batch")
+ShardSize = Option("--shard-size", "-s", min=1, help="Maximum number of documents per output file")
+PartOption = Option("--part", metavar="K/N", help="Annotate only part K (from 0) of N")
 Ray = Option("--ray", help="Run on Ray: a local cluster, unless --ray-address is given")
-Address = Option("--ray-address", help='Cluster to run on: an address, or "auto" for this one')
-Workers = Option("--workers", "-w", min=1, help="Ray actors; else as many as there is room for")
-Cpus = Option("--cpus", min=0, help="CPUs of an actor, and threads that it computes with")
-Gpus = Option("--gpus", min=0, help="GPUs of an actor, or a fraction of one")
+Address = Option("--ray-address", help='Ray cluster: an address, or "auto" for this machine\'s')
+Workers = Option("--workers", "-w", min=1, help="Number of Ray actors; by default as many as fit")
+Cpus = Option("--cpus", min=0, help="CPUs, and so threads, per actor")
+Gpus = Option("--gpus", min=0, help="GPUs per actor; may be a fraction")
 
 
 @hgn_cli.command("annotate")
@@ -60,7 +60,7 @@ def annotate_cli(
     pipeline: Annotated[str, Pipeline],
     inputs: Annotated[list[str], Inputs],
     output: Annotated[Path, Output],
-    format: Annotated[Format, FormatOption] = Format.auto,
+    format: Annotated[TextFormat, FormatOption] = TextFormat.auto,
     document: Annotated[Unit, UnitOption] = Unit.line,
     to: Annotated[To, ToOption] = To.parquet,
     text: Annotated[str, TextField] = "text",
@@ -78,16 +78,18 @@ def annotate_cli(
     gpu_id: Annotated[int, Gpu] = -1,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
-    """Annotate texts with a pipeline's entities, and go on after an interruption.
+    """Annotate texts with a pipeline's entities. A killed run can be resumed.
 
-    Reads text (.txt), JSONL, Parquet and DocBin (.spacy), whose entities don't count unless
-    --keep-entities is given. Writes to OUTPUT/entities and
-    OUTPUT/documents (Parquet: a row an entity with document, start, end, label, score and text,
-    and a row a document), or with --to docbin to OUTPUT/docs.
+    Reads text (.txt), JSONL, Parquet and DocBin (.spacy). Entities in .spacy files are removed
+    unless you pass --keep-entities.
 
-    Killed and started again with the same arguments, it does what isn't done yet. Documents that
-    can't be read or annotated are listed with their errors in OUTPUT/failed; the exit status is
-    3 then, and 1 if the run can't begin or go on.
+    Writes two Parquet tables: OUTPUT/entities, with document, start, end, label, score and text
+    of each entity, and OUTPUT/documents, with one row per document. With --to docbin, writes
+    OUTPUT/docs instead.
+
+    If the run is killed, start it again with the same arguments to annotate the rest. Documents
+    that can't be read or annotated are listed with their errors in OUTPUT/failed, and the exit
+    status is 3. It is 1 if the run can't start or continue.
     """
     from spacy_hgn.annotate.inputs import find_inputs
     from spacy_hgn.annotate.run import AnnotateRun
@@ -111,16 +113,16 @@ def annotate_cli(
     if ray or ray_address is not None:
         cluster = RayCluster(ray_address or "local", workers, cpus, gpus)
         if gpu_id >= 0:
-            raise BadParameter("--gpu-id is for this process: with Ray, give its actors --gpus")
+            raise BadParameter("--gpu-id is for a run without Ray: with Ray, use --gpus")
     elif RayCluster("local", workers, cpus, gpus) != RayCluster():
-        raise BadParameter("--workers, --cpus and --gpus are for Ray's actors: add --ray")
+        raise BadParameter("--workers, --cpus and --gpus are for Ray: add --ray")
     share = parse_part(part)
     with ending_at("Can't annotate", ValueError, OSError):
         run = AnnotateRun(settings, find_inputs(inputs, output, format.value), cluster, share)
         if cluster is None:
             choose_device(gpu_id)
         run.prepare()
-    done = "Shards that are done stay so: the same command goes on from there."
+    done = "Finished shards are kept. Start the same command again to resume."
     with ending_at("Stopped", ValueError, OSError, after=done):
         summary = run.annotate()
     show(summary, output)
@@ -129,10 +131,7 @@ def annotate_cli(
 
 
 def parse_part(part: str | None) -> tuple[int, int]:
-    """K and N of K/N.
-
-    Raises BadParameter for what isn't that.
-    """
+    """Parse "K/N" into K and N; None is (0, 1). Raises BadParameter if it is anything else."""
     if part is None:
         return 0, 1
     k, _, n = part.partition("/")
@@ -144,7 +143,7 @@ def parse_part(part: str | None) -> tuple[int, int]:
 
 
 def show(summary: "AnnotateSummary", output: Path) -> None:
-    """Print what is in the output now."""
+    """Print a summary of the output."""
     if summary.before == summary.shards > 0:
         msg.info(f"Nothing was left to do: all {summary.shards:,} shards were done before")
     elif summary.before:

@@ -1,4 +1,4 @@
-"""``spacy hgn benchmark``: how fast a pipeline is in each precision, and what it finds."""
+"""``spacy hgn benchmark``: speed and F1 of a pipeline by precision and batch size."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -30,7 +30,7 @@ from .pipelines import (
 )
 
 if TYPE_CHECKING:
-    from spacy_hgn.cli.measuring import Result
+    from spacy_hgn.cli.measuring import Measurement
 
 
 class Precision(str, Enum):
@@ -38,13 +38,13 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
-Texts = Argument(help=".spacy, folder of them, corpus, or .txt with a text a line", exists=True)
-Precisions = Option("--precision", "-p", help="To measure; may be given several times")
-BatchSizes = Option("--batch-size", "-b", min=1, help="To measure; may be given several times")
+Texts = Argument(help=".spacy file or folder, corpus, or .txt with one text per line", exists=True)
+Precisions = Option("--precision", "-p", help="Precision to measure; repeat for several")
+BatchSizes = Option("--batch-size", "-b", min=1, help="Batch size to measure; repeat for several")
 Rounds = Option("--rounds", "-r", min=1, help="Timed passes over the texts for each candidate")
-Limit = Option("--limit", "-n", min=1, help="Take only so many texts, the first ones")
-Threads = Option("--threads", "-t", min=1, help="Threads that torch computes with")
-Output = Option("--output", "-o", dir_okay=False, help="JSON file for all that is measured")
+Limit = Option("--limit", "-n", min=1, help="Use only the first N texts")
+Threads = Option("--threads", "-t", min=1, help="Number of torch threads")
+Output = Option("--output", "-o", dir_okay=False, help="JSON file for all results")
 
 
 @hgn_cli.command("benchmark")
@@ -63,13 +63,13 @@ def benchmark_cli(
     """Measure a pipeline with hgn_ner in each precision and with each batch size.
 
     TEXTS is a .spacy file or a folder of them, a corpus in a format that convert reads, or a .txt
-    file with a text a line. If it has entities, they are the gold for precision, recall and F1
-    (micro).
+    file with one text per line. If it has entities, they are the gold standard for
+    (micro-averaged) precision, recall and F1.
 
-    Each candidate reads all texts once to warm up; then the candidates are timed in turns.
-    Words are tokens; to split texts into them isn't timed. Shown are the median of the rounds
-    and its 95% interval, by a bootstrap over rounds and batches. A text is changed if its
-    entities aren't those of the first candidate in float32.
+    Each combination of precision and batch size reads all texts once to warm up. Then all
+    combinations are timed in turn. Words are tokens, and tokenization isn't timed. The table
+    shows the median of the rounds and its 95% interval, by a bootstrap over rounds and batches. A
+    text counts as changed if its entities differ from those of the first combination in float32.
     """
     with ending_at("Can't benchmark", ValueError, OSError):
         import_code(code)
@@ -87,10 +87,10 @@ def benchmark_cli(
 
 
 def read_texts(path: Path, nlp: Language, limit: int | None = None) -> LoadedCorpus:
-    """Read the texts that have tokens, with the entities that the file has.
+    """Read all texts with tokens, and their entities.
 
-    A ``.txt`` file that isn't plainly JSONL or CoNLL has a text a line.
-    Raises CorpusError for what can't be read and for a file without texts.
+    A ``.txt`` file has one text per line, unless it is recognizably JSONL or CoNLL.
+    Raises CorpusError if the file can't be read or has no texts.
     """
     if docbins := [file for file in list_docbins(path) if file.suffix == SUFFIX]:
         docs = [doc for file in docbins for doc in read_docbin(file, nlp)]
@@ -114,9 +114,9 @@ def benchmark(
     rounds: int,
     threads: int | None = None,
 ) -> dict[str, Any]:
-    """Measure every precision with every batch size; shows what it finds and returns it.
+    """Measure every precision with every batch size. Prints and returns the results.
 
-    threads: that torch computes with from now on.
+    threads: the number of torch threads from now on; None leaves it.
     """
     import torch
 
@@ -135,7 +135,7 @@ def benchmark(
 
 
 def _describe(nlp: Language, corpus: LoadedCorpus) -> dict[str, Any]:
-    """What is measured, and on what."""
+    """Describe the pipeline, the texts and the machine."""
     from thinc.api import get_torch_default_device
 
     from spacy_hgn.backend.precision import resolve_precision
@@ -153,7 +153,7 @@ def _describe(nlp: Language, corpus: LoadedCorpus) -> dict[str, Any]:
 
 
 def _configured_precision(nlp: Language, name: str) -> str | None:
-    """A component's precision as its config says, or None if it has no such setting."""
+    """A component's precision in its config; None if it has no such setting."""
     from spacy_hgn.backend.precision import shims_with_precision
     from spacy_hgn.cli.measuring import models_of
 
@@ -184,27 +184,27 @@ def _show_setting(setting: dict[str, Any]) -> None:
 def _warn(
     nlp: Language, corpus: LoadedCorpus, precisions: Sequence[str], batch_sizes: Sequence[int]
 ) -> None:
-    """Tell what makes the figures mean less than they seem to."""
+    """Warn about anything that makes the results less meaningful."""
     from thinc.api import get_torch_default_device
 
     from spacy_hgn.backend.precision import has_fast_bfloat16
     from spacy_hgn.cli.measuring import models_of
 
     if "bfloat16" in precisions and not has_fast_bfloat16(get_torch_default_device()):
-        msg.warn("This device has no instructions for bfloat16: expect it to be slow")
+        msg.warn("This device has no instructions for bfloat16, which will be slow")
     for name, model in models_of(nlp).items():
         has_module = any(node.shims for node in model.walk())
         if has_module and _configured_precision(nlp, name) is None:
-            msg.warn(f"{name} has no setting for precision: it computes as it always does")
+            msg.warn(f"{name} has no setting for precision: it always computes in the same one")
     known = {label for name in own_components(nlp) for label in nlp.pipe_labels[name]}
     gold = {entity.label_ for doc in corpus.docs for entity in doc.ents}
     if unknown := sorted(gold - known):
-        msg.warn(f"Types in the gold that {FACTORY} doesn't know: {', '.join(unknown)}")
+        msg.warn(f"Types in the gold standard that {FACTORY} doesn't know: {', '.join(unknown)}")
     if max(batch_sizes) > len(corpus.docs):
         msg.warn(f"There are only {len(corpus.docs):,} texts: larger batches aren't full")
 
 
-def _to_row(result: "Result", results: Sequence["Result"]) -> dict[str, Any]:
+def _to_row(result: "Measurement", results: Sequence["Measurement"]) -> dict[str, Any]:
     """A result in plain values; only with float32 measured it has "n_changed"."""
     row = {
         "precision": result.candidate.precision,
@@ -252,7 +252,7 @@ def _is_faster(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _show_settings_to_change(precision: str, setting: dict[str, Any]) -> None:
-    """Tell which components aren't set to the faster precision."""
+    """Print which components aren't set to the faster precision."""
     others = [
         f"{name} ({configured})"
         for name, configured in setting["components"].items()
@@ -264,7 +264,7 @@ def _show_settings_to_change(precision: str, setting: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    """A row as the table shows it, up to its mark."""
+    """The cells of a row in the table, without its mark."""
     low_high = [f"{limit:,.0f}" for limit in row["interval"] or ()]
     cells = [row["precision"], f"{row['batch_size']:,}", f"{row['words_per_second']:,.0f}"]
     cells.append(" - ".join(low_high) or "-")
@@ -275,16 +275,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _show_changes(rows: Sequence[dict[str, Any]], n_texts: int) -> None:
-    """Tell what bfloat16 changes, in its worst row."""
+    """Print what bfloat16 changes, in its worst row."""
     exact = [row for row in rows if row["precision"] == "float32"]
     rough = [row for row in rows if row["precision"] == "bfloat16"]
     if not exact or not rough:
         return
     worst = max(rough, key=lambda row: row["n_changed"])
     if not worst["n_changed"]:
-        msg.info("bfloat16 finds what float32 finds, in every text")
+        msg.info("bfloat16 finds the same entities as float32 in every text")
         return
     scores = [f"{100 * row['ents_f']:.2f}" for row in (worst, exact[0]) if "ents_f" in row]
     f1 = f"; F1 {' against '.join(scores)}" if scores else ""
     changed = f"{worst['n_changed']:,} of {n_texts:,} texts"
-    msg.info(f"bfloat16 finds other entities than float32 in {changed}{f1}")
+    msg.info(f"bfloat16 finds different entities from float32 in {changed}{f1}")

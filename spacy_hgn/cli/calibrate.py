@@ -1,4 +1,4 @@
-"""``spacy hgn calibrate``: scores of entities that are as high as they are right."""
+"""``spacy hgn calibrate``: calibrated scores of entities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from spacy_hgn.entities.scored_docs import Judged
     from spacy_hgn.hgn_ner import HgnNer
 
-Dev = Argument(help=".spacy file, or folder of them, to fit to; not trained on", exists=True)
-Test = Option("--test", "-t", help=".spacy file or folder to measure on as well", exists=True)
+Dev = Argument(help=".spacy file or folder to fit to; not used in training", exists=True)
+Test = Option("--test", "-t", help=".spacy file or folder to measure on too", exists=True)
 Output = Option("--output", "-o", help="Folder for the calibrated pipeline", file_okay=False)
-Json = Option("--json", "-j", help="JSON file for all that is measured", dir_okay=False)
+Json = Option("--json", "-j", help="JSON file for all results", dir_okay=False)
 Diagram = Option("--diagram", help="SVG file for the reliability diagram", dir_okay=False)
-Force = Option("--force", "-F", help="Write over a pipeline that is there")
+Force = Option("--force", "-F", help="Overwrite an existing pipeline")
 
 
 @hgn_cli.command("calibrate")
@@ -54,24 +54,24 @@ def calibrate_cli(
     gpu_id: Annotated[int, Gpu] = -1,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
-    """Fit the temperature of a pipeline's scores, and show how far they can be trusted.
+    """Calibrate a pipeline's scores with a temperature, and show the calibration error.
 
-    The temperature is the one under which the tags of DEV are most probable. It is stored with
-    the component in the pipeline that is written to --output, and changes scores alone: the
-    entities stay the same, but for those that the setting threshold drops.
+    The temperature is the one that maximizes the likelihood of the tags in DEV. It is stored with
+    the component in the pipeline at --output. It changes scores but not entities, except for
+    those that the setting threshold drops.
 
-    Where that temperature would do harm it is 1, which changes nothing, and a warning says why:
-    with fewer than 50 entities in DEV; at the bound of what is tried; and where the error on DEV
-    would rise.
+    The temperature stays 1, which changes nothing, and a warning says why, if DEV has fewer than
+    50 entities, if the best temperature is at the bound of the search, or if the error on DEV
+    would increase.
 
-    The expected calibration error is the distance between the score of entities and the share
-    of them that is right, over ten bins of scores; before and after. The diagram is that of
-    --test, or else of DEV.
+    The expected calibration error is the mean distance between the score of entities and the
+    share of correct ones, over ten bins of scores. It is shown before and after. The diagram is
+    for --test if given, otherwise for DEV.
     """
     with ending_at("Can't calibrate", ValueError, OSError):
         import_code(code)
         if output is not None and not force and output.exists() and any(output.iterdir()):
-            raise ValueError(f"{output} is there already. --force writes over it.")
+            raise ValueError(f"{output} already exists. --force overwrites it.")
         choose_device(gpu_id)
         nlp = load_pipeline(pipeline)
         parts = {"dev": dev, **({"test": test} if test else {})}
@@ -87,10 +87,10 @@ def calibrate_cli(
 
 
 def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[str, Any]:
-    """Set the temperature by the part "dev", and measure scores on all parts.
+    """Fit the temperature to the part "dev", and measure scores on all parts.
 
-    Raises ValueError for another component than ours, parts that can't be read, and a "dev"
-    without entities.
+    Raises ValueError if the component isn't an ``hgn_ner``, if a part can't be read, or if "dev"
+    has no entities.
     """
     from spacy_hgn.entities.scored_docs import calibrate, judge
 
@@ -113,7 +113,7 @@ def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[s
 def measure(
     component: "HgnNer", texts: Sequence["Judged"], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
-    """The calibration of the entities' scores under some temperatures, by their names."""
+    """The calibration of the entities' scores at several temperatures, by their names."""
     from spacy_hgn.entities.scored_docs import scores_of
 
     found: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def measure(
 
 
 def curves_of(part: Mapping[str, Any]) -> dict[str, list[Bin]]:
-    """The bins before and after, as the diagram wants them."""
+    """The bins before and after, for the diagram."""
     return {name: [Bin(**each) for each in part[name]["bins"]] for name in ("before", "after")}
 
 

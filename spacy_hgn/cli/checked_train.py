@@ -1,5 +1,5 @@
-"""spaCy's own ``train``, looked at before it begins: its last step gets an evaluation, and
-overrides of settings that no config has are refused."""
+"""Checks before spaCy's own ``train``: its last step gets an evaluation, and overrides of unknown
+settings are errors."""
 
 import functools
 import os
@@ -22,11 +22,11 @@ from spacy_hgn.training.evaluations import change_for_last_step
 from .pipelines import ending_at
 
 UNCHECKED = ("vars", *DEFAULT_CONFIG)
-"""Sections in which spaCy takes any setting. In all others, functions know their arguments."""
+"""Sections in which spaCy accepts any setting. In all others, functions check their arguments."""
 
 
 def look_before_training(app: Typer) -> None:
-    """Have ``train`` look at configs that use this package, and leave all others alone."""
+    """Have ``train`` check configs that use this package. Other configs aren't changed."""
     for command in app.registered_commands:
         if command.name == "train" and command.callback is not None:
             command.callback = _looking(command.callback)
@@ -37,7 +37,7 @@ def _looking(train: Callable) -> Callable:
     def look_and_train(
         ctx: Context, config_path: Path, code_path: Path | None, use_gpu: int, **settings: Any
     ) -> Any:
-        if config_path.is_file():  # not standard input, which can be read but once
+        if config_path.is_file():  # not standard input, which can be read only once
             import_code(code_path)
             with ending_at("Can't train", ValueError, OSError):
                 check_gpu(use_gpu)
@@ -49,9 +49,9 @@ def _looking(train: Callable) -> Callable:
 
 
 def look_at(path: Path, overrides: Mapping[str, Any]) -> list[str]:
-    """Words to add to the command, so that the last step is evaluated.
+    """Arguments to add to the command, so that the last step is evaluated.
 
-    Exits where an override is no setting.
+    Exits if an override isn't a setting.
     """
     with show_validation_error(path):
         config = load_config(path, overrides={**overrides}, interpolate=False)
@@ -64,16 +64,16 @@ def look_at(path: Path, overrides: Mapping[str, Any]) -> list[str]:
         config = config.interpolate()
         training = {**DEFAULT_CONFIG["training"], **config.get("training", {})}
         if training["max_epochs"] > 0 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            return []  # ranks count the batches of an epoch together, when they have met
+            return []  # ranks count the batches of an epoch together, later
         changes = change_for_last_step(training, lambda: count_batches(config))
     if changes and os.environ.get("RANK", "0") == "0":
         told = ", ".join(f"{name} = {value}" for name, value in changes.items())
-        msg.info(f"So that the last step is evaluated: training has {told}")
+        msg.info(f"Changed under training, so that the last step is evaluated: {told}")
     return [f"--training.{name}={value}" for name, value in changes.items()]
 
 
 def find_unknown(overrides: Iterable[str], config: Config) -> Iterator[str]:
-    """What is wrong with overrides that neither a config nor spaCy's default has."""
+    """An error message for each override that is neither in the config nor in spaCy's default."""
     for name in overrides:
         section, _, option = name.rpartition(".")
         if section not in UNCHECKED:
@@ -86,7 +86,7 @@ def find_unknown(overrides: Iterable[str], config: Config) -> Iterator[str]:
 
 
 def count_batches(config: Config) -> int:
-    """The steps that a config's training takes for an epoch."""
+    """The number of steps in one epoch of a config's training."""
     (train,) = resolve_dot_names(config, [config["training"]["train_corpus"]])
     batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
     nlp = get_lang_class(config["nlp"]["lang"])()

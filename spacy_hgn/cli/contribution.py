@@ -1,4 +1,4 @@
-"""``spacy hgn contribution``: how much the Gang says."""
+"""``spacy hgn contribution``: how much the Gang contributes."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +23,8 @@ from .pipelines import (
     write_text,
 )
 
-Gold = Argument(help=".spacy file, or folder of them, such as dev", exists=True)
-Json = Option("--json", "-j", help="JSON file for what is measured", dir_okay=False)
+Gold = Argument(help=".spacy file or folder, such as dev", exists=True)
+Json = Option("--json", "-j", help="JSON file for the result", dir_okay=False)
 
 
 @hgn_cli.command("contribution")
@@ -36,12 +36,12 @@ def contribution_cli(
     gpu_id: Annotated[int, Gpu] = -1,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
-    """Tell how much a pipeline's windows say beside its Hero.
+    """Measure how much a pipeline's windows contribute, compared to its Hero.
 
-    The share is the norm of what the windows bring to a token's vector over the norm of that
-    vector. Of F1, the second one is with the windows silenced, vectors of zeros in their place:
-    what is lost is what the trained pipeline takes from them. A pipeline trained without windows
-    may do better than a silenced one. Where the share is nothing, a warning says what to do.
+    The share is the norm of what the windows add to a token's vector, divided by the norm of that
+    vector. The second F1 is with the windows silenced, that is, replaced by zeros: the loss shows
+    how much the trained pipeline relies on them. A pipeline trained without windows may have a
+    higher F1 than a silenced one. If the share is below 1 %, a warning recommends what to do.
     """
     with ending_at("Can't measure the contribution", ValueError, OSError):
         import_code(code)
@@ -55,7 +55,7 @@ def contribution_cli(
             nlp, lambda: nlp.evaluate(examples)["ents_f"] or 0.0, component
         )
         if found is None:
-            msg.info(f"{component} has no windows: the Hero decides alone.")
+            msg.info(f"{component} has no windows: it uses the Hero alone.")
         else:
             msg.table(
                 {

@@ -1,4 +1,4 @@
-"""``spacy hgn convert``: corpora become ``.spacy`` files."""
+"""``spacy hgn convert``: convert corpora to ``.spacy`` files."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -27,12 +27,12 @@ from .corpus_options import (
     with_corpus_options,
 )
 
-Glob = Option("--glob", help="Names of the files to take from a folder")
+Glob = Option("--glob", help="Pattern for the names of files in a folder")
 
 
 @dataclass
 class Summary:
-    """What was read: how, by file, and how much."""
+    """What was read: the format of each file, and counts."""
 
     found: dict[Path, str] = field(default_factory=dict)
     sentences: int = 0
@@ -42,7 +42,7 @@ class Summary:
     types: Counter[str] = field(default_factory=Counter)
 
     def watch(self, docs: Iterable[Doc]) -> Iterator[Doc]:
-        """Hand on Docs, and count what they have."""
+        """Yield the Docs, and count what they have."""
         for doc in docs:
             self.docs += 1
             self.sentences += count_sentences(doc)
@@ -56,25 +56,25 @@ class Summary:
 @with_corpus_options
 def convert_cli(
     input_path: Annotated[Path, Argument(help="File, or folder of files", exists=True)],
-    output_path: Annotated[Path, Argument(help=".spacy file; for a folder, another or a file")],
+    output_path: Annotated[Path, Argument(help=".spacy file; for a folder, a folder or a file")],
     options: CorpusOptions,
     glob: Annotated[str, Glob] = "*",
 ) -> None:
     """Convert corpora of named entities to .spacy files.
 
-    Reads columns, CoNLL-2003, CoNLL-2012 (*gold_conll), JSONL with character spans, what
-    Prodigy, doccano, Label Studio and brat export, spaCy 2's training data as JSON, and the token
-    lists of GLiNER and Hugging Face. A large corpus becomes a folder of .spacy files, which spaCy
-    reads as it does a file. Bad lines are errors, and so is whatever isn't understood. Spans are
-    trimmed of blanks at their ends.
+    Reads columns, CoNLL-2003, CoNLL-2012 (*gold_conll), JSONL with character spans, exports of
+    Prodigy, doccano, Label Studio and brat, spaCy 2's training data as JSON, and the token lists
+    of GLiNER and Hugging Face. A large corpus becomes a folder of .spacy files, which spaCy reads
+    like one file. Bad lines and unknown keys are errors. White space at the ends of spans is
+    trimmed.
 
-    With --lenient bad lines are repaired: every token is kept, no type is guessed, and what can't
-    be read is unknown. A tag that can't be read, and the tag of a line with too few or too
-    many columns, is missing; so is an entity beside it that it may be a part of. A tag that can't
-    continue the entity before it begins a new one; an entity without its end ends where it stands;
-    a closing bracket without an opening one closes nothing. A span that doesn't fit the tokens, or
-    overlaps one before it, is left out and its tokens are missing. A line or record without a
-    token or text is left out. Each repair is told in OUTPUT_PATH.repairs.jsonl.
+    With --lenient, bad lines are repaired. Every token is kept, no type is guessed, and
+    annotation that can't be read counts as missing. A tag that can't be read, or that is on a line
+    with too few or too many columns, is missing; so is an adjacent entity that it may belong to. A
+    tag that can't continue the entity before it begins a new one. An entity without its end ends
+    where it is. A closing bracket without an opening one is ignored. A span that doesn't match the
+    tokens, or that overlaps an earlier one, is left out and its tokens are missing. A line without
+    a token and a record without text are left out. OUTPUT_PATH.repairs.jsonl lists every repair.
     """
     summary = Summary()
     try:
@@ -95,7 +95,7 @@ def convert_cli(
 def convert(
     inputs: dict[Path, list[Path]], outputs: Outputs, task: Task, format: str, summary: Summary
 ) -> None:
-    """Write what the files of each output have."""
+    """Write the Docs in the files of each output."""
 
     def read(paths: Iterable[Path]) -> Iterator[Doc]:
         for path in paths:
@@ -109,11 +109,11 @@ def convert(
 def find_files(input_path: Path, output_path: Path, glob: str = "*") -> dict[Path, list[Path]]:
     """The files to read for each file to write.
 
-    A folder goes into a folder of the same structure, or all of it into one ``.spacy`` file.
-    Of a folder with ``*gold_conll`` files these alone are taken, and of one of brat's its texts.
-    Hidden files and what this command writes are passed over.
+    A folder becomes a folder with the same structure, or one ``.spacy`` file. From a folder with
+    ``*gold_conll`` files, only these are read, and from a brat folder its texts. Hidden files and
+    files that this command writes are skipped.
 
-    Raises CorpusError if there are none, and ValueError if a file's output isn't ``.spacy``.
+    Raises CorpusError if there are no files, and ValueError if a file's output isn't ``.spacy``.
     """
     if not input_path.is_dir():
         if output_path.suffix != SUFFIX:
@@ -121,7 +121,7 @@ def find_files(input_path: Path, output_path: Path, glob: str = "*") -> dict[Pat
         return {output_path: [input_path]}
     paths, passed_over, pattern = choose_files(list_files(input_path, glob))
     if passed_over:
-        msg.info(f"Passed over {len(passed_over):,} files that aren't {pattern}")
+        msg.info(f"Skipped {len(passed_over):,} files that aren't {pattern}")
     if not paths:
         raise CorpusError(input_path, f"expected files that match {glob}, got none")
     if output_path.suffix == SUFFIX:
@@ -144,11 +144,11 @@ def _write_repairs(repairs: list[Repair], output_path: Path) -> None:
     if repairs:
         msg.warn(f"Repairs: {len(repairs):,}, written to {report}")
     else:
-        msg.info(f"No repairs, as {report} says")
+        msg.info(f"No repairs were needed; {report} is empty")
 
 
 def _show(summary: Summary, output_path: Path) -> None:
-    """Tell how the files were read and what they have."""
+    """Print the format of the files and counts."""
     read_as: dict[str, list[Path]] = {}
     for path, found in summary.found.items():
         read_as.setdefault(found, []).append(path)

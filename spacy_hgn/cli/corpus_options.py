@@ -1,4 +1,4 @@
-"""The options by which commands read corpora: those of ``spacy hgn convert``."""
+"""The options for reading corpora, as in ``spacy hgn convert``."""
 
 import inspect
 import json
@@ -34,24 +34,24 @@ def _choice(name: str, choices: Iterable[str], help: str) -> Any:
     return Option(name, help=help, callback=_one_of(choices), metavar="|".join(choices))
 
 
-Format = _choice("--format", FORMATS, "Format of the input; auto: look at the file")
-Delimiter = _choice("--delimiter", DELIMITERS, "Tabs split columns, or any run of blanks and tabs")
-Column = Option("--column", help="Column of the tag, counted from 1, or from the end if negative")
-TokenColumn = Option("--token-column", help="Column of the token, the same way; the first")
-Scheme = _choice("--scheme", NOTATIONS, "Tag scheme; auto: the one that tags follow, but for io")
-Comments = Option("--comments", help="Lines before a sentence that begin with # are comments")
-TagNames = Option("--tag-names", help="What tags 0, 1 ... stand for: O,B-PER,I-PER or a JSON file")
-Ignore = Option("--ignore", help="Keys of records to pass over: a,b")
+Format = _choice("--format", FORMATS, "Format of the input; auto: detect it")
+Delimiter = _choice("--delimiter", DELIMITERS, "What separates columns; auto: detect it")
+Column = Option("--column", help="Column of the tag, from 1, or negative from the end")
+TokenColumn = Option("--token-column", help="Column of the token, likewise; by default the first")
+Scheme = _choice("--scheme", NOTATIONS, "Tag scheme; auto: detect it, except io")
+Comments = Option("--comments", help="Skip lines before a sentence that begin with #")
+TagNames = Option("--tag-names", help="Names of tags 0, 1 ...: O,B-PER,I-PER or a JSON file")
+Ignore = Option("--ignore", help="Keys of records to skip: a,b")
 Rejected = Option("--rejected", help="Key of doc.spans for spans rejected in Prodigy")
-Offsets = _choice("--offsets", OFFSETS, "What spans count: in utf16 an emoji is two")
-Merge = Option("--merge", min=1, help="Consecutive sentences of a document to put into one Doc")
-Lang = Option("--lang", help="Language whose tokenizer splits texts")
-Lenient = Option("--lenient", help="Repair bad lines, by the rules below, and tell each")
+Offsets = _choice("--offsets", OFFSETS, "What spans count; in utf16 an emoji counts as two")
+Merge = Option("--merge", min=1, help="Consecutive sentences of a document per Doc")
+Lang = Option("--lang", help="Language of the tokenizer")
+Lenient = Option("--lenient", help="Repair bad lines, by the rules of convert, and list repairs")
 
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """How to read corpora, as the command line says it."""
+    """How to read corpora, from the command line."""
 
     format: Annotated[str, Format] = "auto"
     delimiter: Annotated[str, Delimiter] = "auto"
@@ -68,7 +68,7 @@ class CorpusOptions:
     lenient: Annotated[bool, Lenient] = False
 
     def settings(self) -> ReaderSettings:
-        """The readers' settings. Raises ValueError for what there isn't."""
+        """The readers' settings. Raises ValueError for an unknown value."""
         given = asdict(self)
         for name in ("format", "lang", "lenient"):
             del given[name]
@@ -77,7 +77,7 @@ class CorpusOptions:
         return ReaderSettings(**{**given, "tag_names": names, "ignore": ignore})
 
     def repairs(self) -> Repairs:
-        """A list for repairs, if they are wanted."""
+        """An empty list for repairs; None if bad lines are errors."""
         return [] if self.lenient else None
 
     def make_pipeline(self) -> Language:
@@ -89,7 +89,7 @@ class CorpusOptions:
 
 
 def with_corpus_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take all of ``CorpusOptions``; it gets them as its argument ``options``."""
+    """Add all of ``CorpusOptions`` to a command, which gets them as its argument ``options``."""
     fields = inspect.signature(CorpusOptions).parameters
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
 
@@ -105,10 +105,10 @@ def with_corpus_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_tag_names(given: str) -> list[str]:
-    """The names of tags: those given, or of a JSON file, which has a list or is a
-    ``dataset_info.json`` of Hugging Face.
+    """Tag names from a comma-separated list or a JSON file.
 
-    Raises CorpusError for a file without them.
+    The file holds a list or is a ``dataset_info.json`` of Hugging Face. Raises CorpusError if it
+    has no names.
     """
     path = Path(given)
     if path.suffix != ".json":
@@ -119,7 +119,7 @@ def read_tag_names(given: str) -> list[str]:
     except (LookupError, TypeError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CorpusError(path, "expected a list of names, or names of features.ner_tags")
+        raise CorpusError(path, "expected a list of names, or names in features.ner_tags")
     return names
 
 
@@ -135,14 +135,14 @@ def _read_json(path: Path) -> Any:
 
 
 def show_error(what: str, error: Exception) -> None:
-    """Print an error, and the option that gets by if there is one."""
+    """Print an error, and the option that repairs it if there is one."""
     msg.fail(what)
-    print(locale_escape(str(error)))  # as it is: wasabi would wrap the corpus's line
+    print(locale_escape(str(error)))  # unchanged: wasabi would wrap the corpus's line
     if isinstance(error, CorpusError) and error.can_be_repaired:
-        msg.info("--lenient repairs such lines, and tells each")
+        msg.info("--lenient repairs such lines, and lists the repairs")
 
 
 def show_counts_of_reading(counts: dict[str, int]) -> None:
-    """Print what was done to records and spans besides reading them."""
+    """Print how many records and spans were left out or changed."""
     for what, n in counts.items():
         msg.info(f"{what[0].upper()}{what[1:]}: {n:,}")

@@ -1,4 +1,4 @@
-"""``spacy hgn debug data``: what may be wrong with a config's corpora, before the training."""
+"""``spacy hgn debug data``: check a config's corpora before the training."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -43,11 +43,11 @@ from .pipelines import FACTORY, Code, Component
 from .raw_corpora import as_docbin, convert_corpora
 from .stats import show_counts, show_overlaps
 
-ConfigPath = Argument(help="Config of the training", exists=True, dir_okay=False)
-Test = Option("--test", "-t", help="Another part to look at as well", exists=True)
-Show = Option("--show", min=0, help="Examples to show of each finding")
-Output = Option("--output", "-o", "--json", help="JSON file for all that is found", dir_okay=False)
-IgnoreWarnings = Option("--ignore-warnings", "-IW", help="Show numbers and errors alone")
+ConfigPath = Argument(help="Training config", exists=True, dir_okay=False)
+Test = Option("--test", "-t", help="Another part to check", exists=True)
+Show = Option("--show", min=0, help="Number of examples to show per finding")
+Output = Option("--output", "-o", "--json", help="JSON file for all findings", dir_okay=False)
+IgnoreWarnings = Option("--ignore-warnings", "-IW", help="Show only numbers and errors")
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import HFObjects
@@ -59,22 +59,22 @@ SOUND = {
     "parts": "All parts have the same labels",
     "entities": "All entities can be learnt",
     "overlap": "No sentence is in two parts",
-    "length": "No text is too long for the Hero, or foreign to it",
-    "step": "There is memory for the largest step",
-    "kept": "There is room for the vectors of all texts",
+    "length": "The Hero can read all texts",
+    "step": "There is enough memory for the largest step",
+    "kept": "There is enough room for the vectors of all texts",
 }
-"""What is said of a check that finds nothing."""
+"""The message of a check without findings."""
 
 TRAINED_ON = ("train", "dev")
-"""The parts whose texts come back in a training."""
+"""The parts that a training reads several times."""
 
 Reader = Callable[[Language], Iterable[Example]]
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that is found. hero: None where none is read, or it can't be. step: of one that is
-    trained; kept: of a frozen one."""
+    """All results. hero: None if there is none or it can't be read. step: for a Hero that is
+    trained. kept: for a frozen one."""
 
     parts: dict[str, Part]
     hero: HeroFit | None
@@ -99,22 +99,21 @@ def debug_data_cli(
     ignore_warnings: Annotated[bool, IgnoreWarnings] = False,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
-    """Look for what is wrong with the corpora of a config, before the training.
+    """Check the corpora of a config before the training.
 
-    Reads training.train_corpus and training.dev_corpus with the config's own readers, over
-    the pipeline's own tokens. Settings are overridden as in spacy train: --paths.train
-    train.spacy. A corpus of another format is converted first, by the options of spacy hgn convert.
+    Reads training.train_corpus and training.dev_corpus with the config's own readers and the
+    pipeline's own tokens. Override settings as in spacy train: --paths.train train.spacy. A corpus
+    in another format is converted first, with the options of spacy hgn convert.
 
-    Errors, with exit status 1: corpora, or a Hero, that can't be read; a part without texts,
-    without entities, or without entities that can be learnt; a label that tags can't carry; a
-    tenth or more of a part's entities, for the same reason, not to be learnt (they don't fit the
-    tokens, begin or end in white space, have an unknown label); incorrect spans that are
-    entities too.
+    Errors, with exit status 1: corpora or a Hero that can't be read; a part without texts, without
+    entities, or without entities that can be learnt; a label that tags can't represent; a tenth or
+    more of a part's entities that can't be learnt for the same reason (they don't match the tokens,
+    begin or end with white space, or have an unknown label); incorrect spans that are entities.
 
-    Warnings: fewer such entities; entities across the start of a sentence; labels with 50
-    entities or fewer in train; labels that not all parts have; fewer than 100 texts; sentences
-    that two parts share; texts and tokens too long for the Hero, or in letters that it doesn't
-    know; a step that takes more memory than there is.
+    Warnings: fewer such entities; entities across the start of a sentence; labels with 50 entities
+    or fewer in train; labels that some parts lack; fewer than 100 texts; sentences that two parts
+    share; texts and tokens that are too long for the Hero, or in letters it doesn't know; a step
+    that needs more memory than the machine has.
     """
     import_code(code)
     try:
@@ -145,7 +144,7 @@ def debug_data_cli(
 def find_training(config: Config) -> tuple[dict[str, Any], dict[str, Reader]]:
     """A config's section ``training``, and its readers of train and dev.
 
-    Raises ConfigValidationError where it has none.
+    Raises ConfigValidationError if they are missing.
     """
     training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     names = [training["train_corpus"], training["dev_corpus"]]
@@ -161,7 +160,7 @@ def look(
 ) -> Report:
     """Read the parts and check them for a component of the pipeline.
 
-    Raises ValueError where the component is no hgn_ner, and what the readers raise.
+    Raises ValueError if the component isn't an hgn_ner, and the readers' errors.
     """
     if name not in nlp.pipe_names or nlp.get_pipe_meta(name).factory != FACTORY:
         raise ValueError(
@@ -191,7 +190,7 @@ def look(
             kept = count_kept(node, [examples[part] for part in TRAINED_ON])
             if kept is None:
                 step = find_largest_step(examples["train"], training, hero, fit.limit)
-    except ValueError as error:  # there's no such Hero, and the rest is worth knowing still
+    except ValueError as error:  # without a Hero, the other findings still help
         findings.append(Finding("error", "length", str(error)))
     findings += find_long_texts(fit) if fit else ()
     findings += find_unknown_pieces(fit) if fit else ()
@@ -201,14 +200,14 @@ def look(
 
 
 def known_labels(nlp: Language, component: Any) -> list[str] | None:
-    """The labels that the component will have, where the config says so; None is all."""
+    """The labels that the config gives the component; None is all labels in the corpora."""
     settings = nlp.config.interpolate()["initialize"]["components"].get(component.name, {})
     given = registry.resolve(settings).get("labels")
     return None if given is None else [*component.labels, *given]
 
 
 def load(node: Model) -> "HFObjects":
-    """The Hero of a Transformer's model. Raises ValueError where it can't be loaded."""
+    """The Hero of a Transformer's model. Raises ValueError if it can't be loaded."""
     from spacy_hgn.hero.hero_files import load_hero  # torch comes with it
 
     if not node.attrs["has_transformer"]:
@@ -219,7 +218,7 @@ def load(node: Model) -> "HFObjects":
 
 
 def find_hero(nlp: Language, component: Any) -> Model | None:
-    """The Transformer that the component has inside of it or listens to."""
+    """The Transformer inside the component, or the one it listens to."""
     nodes = list(component.model.walk())
     own = set(map(id, nodes))
     for _, pipe in nlp.components:
@@ -233,13 +232,13 @@ def _shim_of(node: Model) -> "HFShim":
 
 
 def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
-    """Print the numbers, then what each check found."""
+    """Print the numbers, then the findings of each check."""
     msg.divider("Corpora")
     show_counts({name: part.counts for name, part in report.parts.items()}, report.hero)
     for name, part in report.parts.items():
         if part.misaligned_tokens:
             n = part.misaligned_tokens
-            msg.info(f"{name}: {n:,} of the pipeline's tokens aren't one of the annotation's")
+            msg.info(f"{name}: {n:,} of the pipeline's tokens don't match the annotation's tokens")
     show_overlaps(report.overlaps)
     for need in (report.step, report.kept):
         if need is not None:
@@ -257,7 +256,7 @@ def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:
 
 
 def show_finding(finding: Finding, n_examples: int) -> None:
-    """Print what was found, and some examples of it."""
+    """Print a finding and some examples."""
     tell: Any = msg.fail if finding.level == "error" else msg.warn
     tell(finding.message)
     more = len(finding.examples) - n_examples

@@ -1,4 +1,4 @@
-"""spaCy's own ``evaluate --displacy-path``, which draws entities of the factory ``ner`` alone."""
+"""spaCy's own ``evaluate --displacy-path``, which only draws entities of the factory ``ner``."""
 
 import functools
 import sys
@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 
 def draw_all_entities() -> None:
-    """Have ``evaluate`` draw the entities of Docs that have them, whatever set them."""
+    """Have ``evaluate`` draw all entities, whichever component set them."""
     module: Any = sys.modules[spacy.cli.evaluate.__module__]  # its function has the same name
     module.render_parses = _drawing_entities(module.render_parses)
 

@@ -1,4 +1,4 @@
-"""``spacy hgn experiment``: grids of trainings and what they show."""
+"""``spacy hgn experiment``: grids of trainings and their reports."""
 
 import os
 import signal
@@ -28,32 +28,32 @@ hgn_cli.add_typer(experiment_cli)
 
 CACHE = Path("corpus") / "experiments"
 WORK = Path("training") / "experiments"
-CONDITIONS = "Runs to take: corpus=wnut17,system=base ... of corpus, hero, system, seed, protocol"
+CONDITIONS = "Runs to select: corpus=wnut17,system=base ... (also hero, seed, protocol)"
 EXPECTED = (ValueError, OSError, ConfigValidationError)
 
 GridPath = Annotated[Path, Argument(help="Grid file, YAML")]
-Folder = Annotated[Path, Option("--results", help="Folder of results; a grid has its own in it")]
+Folder = Annotated[Path, Option("--results", help="Folder of results; each grid has a subfolder")]
 Only = Annotated[list[str], Option("--only", help=CONDITIONS)]
-Pages = Option("--side-by-side", help="Folder for pages of sentences that two systems differ in")
+Pages = Option("--side-by-side", help="Folder for pages of sentences on which two systems differ")
 
 
 @experiment_cli.command("run")
 def run_cli(
     grid_path: GridPath,
     only: Only = [],
-    jobs: Annotated[int, Option("--jobs", min=1, help="Runs side by side")] = 1,
-    threads: Annotated[int, Option("--threads", min=0, help="Of each run; 0: share all")] = 0,
-    gpu_id: Annotated[int, Option("--gpu-id", help="GPU, or -1 for the processor")] = -1,
+    jobs: Annotated[int, Option("--jobs", min=1, help="Runs in parallel")] = 1,
+    threads: Annotated[int, Option("--threads", min=0, help="Threads per run; 0: share all")] = 0,
+    gpu_id: Annotated[int, Option("--gpu-id", help="GPU ID or -1 for CPU")] = -1,
     results: Folder = Path("results"),
-    redo: Annotated[bool, Option("--redo", help="Also runs whose results are stale")] = False,
+    redo: Annotated[bool, Option("--redo", help="Also train runs with stale results")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="List the runs, train nothing")] = False,
 ) -> None:
     """Train and score the runs of a grid that aren't done yet.
 
-    A run that ends adds a line to RESULTS/GRID/runs.jsonl and its entities to
-    RESULTS/GRID/predictions. Stopped or killed, the same command goes on with the rest. Results
-    are stale, and told, where the config, the corpus, a release or the training code is another
-    now. The exit status is 1 if a run failed.
+    A finished run adds a line to RESULTS/GRID/runs.jsonl and its entities to
+    RESULTS/GRID/predictions. If the command is stopped or killed, start it again to train the
+    rest. Results are stale if the config, the corpus, a release or the training code has changed
+    since; they are reported. The exit status is 1 if a run failed.
     """
     try:
         grid = read_grid(grid_path)
@@ -70,7 +70,7 @@ def run_cli(
     for corpus, problems in plan.problems.items():
         for problem in problems:
             msg.warn(f"{corpus}: {problem}")
-    what = "are done again" if redo else "are left as they are; --redo does them again"
+    what = "are trained again" if redo else "are kept; --redo trains them again"
     _warn_of_stale(plan.stale, what)
     if dry_run:
         _list(plan)
@@ -94,10 +94,10 @@ def report_cli(
     results: Folder = Path("results"),
     side_by_side: Annotated[Path | None, Pages] = None,
 ) -> None:
-    """Write what a grid's runs show, in tables and figures.
+    """Write a report of a grid's runs, with tables and figures.
 
-    RESULTS/GRID/report.md has all tables, beside the paper's values, and shows the figures. For
-    the sentences side by side, the corpora must be at hand.
+    RESULTS/GRID/report.md has all tables, the paper's values, and the figures. --side-by-side
+    needs the corpora.
     """
     from spacy_hgn.experiments.figures import draw_figures
     from spacy_hgn.experiments.report import write_report
@@ -107,7 +107,7 @@ def report_cli(
     try:
         grid = read_grid(grid_path)
         found = Results(grid, Records(results / grid.name))
-        _warn_of_stale(found.stale, "stand in the report; experiment run --redo trains them again")
+        _warn_of_stale(found.stale, "are in the report; experiment run --redo trains them again")
     except EXPECTED as error:
         msg.fail(str(error))
         raise Exit(2) from error
@@ -121,18 +121,18 @@ def report_cli(
 
 
 def _convert_available(runs: Sequence[GridRun]) -> dict[str, CorpusParts]:
-    """The corpora of runs, but for those that aren't here."""
+    """The corpora of runs, except those that aren't available."""
     converted = {}
     for name, source in {run.corpus: run.source for run in runs}.items():
         try:
             converted[name] = convert_corpus(name, source, CACHE)
         except ValueError as error:
-            msg.warn(f"No sentences are drawn. {error}")
+            msg.warn(f"No pages of sentences for {name}. {error}")
     return converted
 
 
 def _list(plan: Plan) -> None:
-    """Each run with its state."""
+    """Print each run with its state."""
     rows = [(job.run.id, f"{job.steps:,}", plan.state(job)) for job in plan.jobs]
     msg.table(rows, header=("run", "steps", ""), aligns=("l", "r", "l"), divider=True)
     print(f"{len(plan.to_do(redo=False))} of {len(rows)} runs to do")

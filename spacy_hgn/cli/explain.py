@@ -1,4 +1,4 @@
-"""``spacy hgn explain``: a page that shows why a text has the entities it has."""
+"""``spacy hgn explain``: a page that explains the entities of a text."""
 
 import os.path
 from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Text = Argument(help="A text, or a text file in UTF-8")
 Output = Option("--output", "-o", help="HTML file to write", dir_okay=False)
-Json = Option("--json", "-j", help="JSON file with all of the page, and all tags", dir_okay=False)
+Json = Option("--json", "-j", help="JSON file with all values and tags", dir_okay=False)
 
 
 @hgn_cli.command("explain")
@@ -40,12 +40,12 @@ def explain_cli(
     gpu_id: Annotated[int, Gpu] = -1,
     code: Annotated[Path | None, Code] = None,
 ) -> None:
-    """Show why a text has the entities it has, on one HTML page that needs no network.
+    """Explain the entities of a text on one HTML page, which works offline.
 
-    It has the entities with their scores; the weights that the attention gives to each window
-    and to the Hero, as a heat map over the text (concat and add give no weights); each
-    token's tags; over a frozen Hero, how much of each of its layers is in its vectors; and for
-    each entity the probability of the same with a border moved by one token.
+    The page shows the entities with their scores; the attention weights of each window and of the
+    Hero, as a heat map over the text (concat and add have no weights); the tags of each token; the
+    share of each layer of a frozen Hero; and the score of each entity with a border moved by one
+    token.
     """
     with ending_at("Can't explain", ValueError, OSError, KeyError):
         import_code(code)
@@ -64,14 +64,14 @@ def read_text(text: str) -> str:
     if os.path.isfile(text):
         return Path(text).read_text(encoding="utf-8-sig")
     if not any(map(str.isspace, text)):
-        msg.info(f"There is no file {text}: reading it as the text")
+        msg.info(f"There is no file {text}: using it as the text")
     return text
 
 
 def explain_text(nlp: Language, name: str, text: str) -> "Explanation":
-    """Explain a text after what comes before the component in the pipeline.
+    """Run the components before the given one, then explain the text.
 
-    Raises ValueError if that is no hgn_ner, or doesn't run.
+    Raises ValueError if the component isn't an hgn_ner, or is disabled.
     """
     component = find_component(nlp, name)
     before = nlp(text, disable=nlp.pipe_names[nlp.pipe_names.index(name) :])

@@ -1,4 +1,4 @@
-"""``spacy hgn head``: a component without its Hero, to be attached to pipelines that have it."""
+"""``spacy hgn head``: a component without its Hero, to attach to other pipelines."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from spacy_hgn.heads import take_head
 from . import hgn_cli
 from .pipelines import Code, Pipeline, ending_at, load_pipeline
 
-Output = Argument(help="Folder for the head, which isn't there yet or is empty", file_okay=False)
+Output = Argument(help="New or empty folder for the head", file_okay=False)
 Component = Option("--component", "--name", help="Name of the component, if there are several")
 
 
@@ -25,13 +25,13 @@ def head_cli(
 ) -> None:
     """Take a component that was trained over a frozen Hero out of its pipeline.
 
-    The folder holds a pipeline of the component alone, of a few megabytes. spacy package makes a
-    package of it; spacy_hgn.attach(nlp, FOLDER) puts it into a pipeline with the same Hero.
+    The folder holds a pipeline with the component alone, of a few megabytes. Make a package of it
+    with spacy package, or add it to a pipeline with the same Hero: spacy_hgn.attach(nlp, FOLDER).
     """
     with ending_at("Can't take the head", ValueError, OSError):
         import_code(code)
         if output.exists() and any(output.iterdir()):
-            raise ValueError(f"{output} isn't empty: expected a folder that isn't there yet.")
+            raise ValueError(f"Expected a new or empty folder, but {output} isn't empty.")
         head = take_head(load_pipeline(pipeline), component)
         output.mkdir(parents=True, exist_ok=True)
         head.to_disk(output)

@@ -1,4 +1,4 @@
-"""``spacy hgn init config``: a config that ``spacy train`` takes at once."""
+"""``spacy hgn init config``: write a config for ``spacy train``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,25 +12,25 @@ from . import init_cli
 
 
 def parse_windows(text: str) -> list[int]:
-    """Widths of windows as they stand in a config, ``[3, 5, 7]``, or without the brackets."""
+    """Parse widths of windows, ``[3, 5, 7]`` or without brackets."""
     widths = [width.strip() for width in text.strip("[] ").split(",")]
     if not all(width.isdecimal() for width in widths if width):
-        raise BadParameter(f"expected widths like [3,5,7], or [] for none; got {text!r}")
+        raise BadParameter(f"expected widths such as [3,5,7], or [] for none; got {text!r}")
     return [int(width) for width in widths if width]
 
 
 Output = Argument(help="Config file to write, or - for stdout", allow_dash=True)
-Lang = Option("--lang", "-l", help="Code of the language")
-Hero = Option("--hero", help="Hero, on the hub or in a folder; else one for language and purpose")
-Gpu = Option("--gpu", "-G", help="For a training on a GPU")
-Optimize = Option("--optimize", "-o", help="What matters more, speed or scores")
-RecipeName = Option("--recipe", "-r", help="How it is trained: default, fast, frozen, paper")
-Frozen = Option("--frozen", help="The recipe frozen: the Hero stays as it is, a head is trained")
-Sentences = Option("--sentences", min=1, help="To train on: the recipe's epochs become steps")
+Lang = Option("--lang", "-l", help="Language code")
+Hero = Option("--hero", help="Hero on the hub or in a folder; default: by language and purpose")
+Gpu = Option("--gpu", "-G", help="Train on a GPU")
+Optimize = Option("--optimize", "-o", help="Optimize for speed or for scores")
+RecipeName = Option("--recipe", "-r", help="Training recipe: default, fast, frozen, paper")
+Frozen = Option("--frozen", help="Recipe frozen: train a head over a frozen Hero")
+Sentences = Option("--sentences", min=1, help="Number to train on; sets the steps")
 Windows = Option("--windows", help="Widths of the windows, [5,7,9]; [] is the plain Transformer")
-Fusion = Option("--fusion", help="What joins Hero and windows: dot, add, concat, mlp")
-Members = Option("--members", min=1, help="Heads that are trained side by side, a committee")
-Force = Option("--force", "-F", help="Write over a file that is there")
+Fusion = Option("--fusion", help="Fusion of Hero and windows: dot, add, concat, mlp")
+Members = Option("--members", min=1, help="Number of heads in a committee")
+Force = Option("--force", "-F", help="Overwrite an existing file")
 
 
 @init_cli.command("config")
@@ -48,28 +48,28 @@ def init_config_cli(
     members: Annotated[int | None, Members] = None,
     force: Annotated[bool, Force] = False,
 ) -> None:
-    """Write a complete config for a training of transformer and hgn_ner.
+    """Write a complete config for training transformer and hgn_ner.
 
-    For accuracy: the recipe "default"; spans of 128 tokens that overlap, so that every token has
-    context on both sides; and the Hero that spaCy recommends for the language, mostly of twelve
-    layers.
+    --optimize accuracy: the recipe "default"; overlapping spans of 128 tokens, so that every token
+    has context on both sides; and the Hero that spaCy recommends for the language, usually with
+    twelve layers.
 
-    For efficiency: the recipe "fast"; spans that don't overlap; and DistilBERT, of six layers.
-    What that costs in F1 depends on the corpus: measure it.
+    --optimize efficiency: the recipe "fast"; spans that don't overlap; and DistilBERT, with six
+    layers. The loss in F1 depends on the corpus: measure it.
 
-    A recipe is a whole setting: rates, epochs, windows, fusion. docs/training.md has what each
-    costs and gives. --sentences makes steps of its epochs; without it there are 1,000 steps. A
-    large Hero wants a lower --vars.hero_learn_rate, such as 1e-5, and a small one a higher one,
-    such as 1e-4. --gpu has PyTorch manage the memory.
+    A recipe sets learning rates, epochs, windows and fusion. docs/training.md shows the cost and F1
+    of each. --sentences converts the recipe's epochs into steps; without it, there are 1,000 steps.
+    Use a lower --vars.hero_learn_rate for a large Hero, such as 1e-5, and a higher one for a small
+    Hero, such as 1e-4. With --gpu, PyTorch manages the memory.
 
-    --frozen is the recipe "frozen": the Hero isn't trained, and reads each text once. That takes
-    minutes on a CPU. --members 3 trains three heads side by side, whose mean predicts.
+    --frozen is the recipe "frozen": the Hero isn't trained and reads each text once. That takes
+    minutes on a CPU. --members 3 trains three heads and predicts with their mean probability.
     """
     is_stdout = str(output_file) == "-"
     msg = Printer(no_print=is_stdout)
     if not is_stdout and output_file.exists() and not force:
-        msg.fail(f"{output_file} is there already. --force writes over it.", exits=1)
-    from spacy_hgn.training.init_config import make_training_config
+        msg.fail(f"{output_file} already exists. --force overwrites it.", exits=1)
+    from spacy_hgn.training.init_config import describe_foreign_hero, make_training_config
     from spacy_hgn.training.recipes import choose_recipe
 
     try:
@@ -85,9 +85,11 @@ def init_config_cli(
             members=members,
         )
     except (ImportError, ValueError) as error:
-        Printer().fail("Can't make such a config")
+        Printer().fail("Can't make this config")
         print(locale_escape(str(error)))
         raise Exit(1) from error
     device, chosen = "GPU" if gpu else "CPU", config["vars"]
     msg.info(f"{optimize.value}, recipe {chosen['recipe']}, {device}, Hero {chosen['hero']}")
+    if foreign := describe_foreign_hero(chosen["hero"], config["nlp"]["lang"]):
+        msg.warn(foreign)
     save_config(config, output_file, is_stdout=is_stdout)

@@ -1,4 +1,4 @@
-"""How fast a pipeline is in each precision and with each batch size, and what it finds."""
+"""Measure a pipeline's speed and entities by precision and batch size."""
 
 import os
 import platform
@@ -25,23 +25,23 @@ from ..util.environment import describe_software, processor
 RESAMPLES = 1000
 
 Entities = list[tuple[int, int, str]]
-"""Of a text: first character, character after the last, type."""
+"""The entities of a text: first character, character after the last, type."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a pipeline may be run with."""
+    """A precision and a batch size to measure."""
 
     precision: str
     batch_size: int
 
 
 @dataclass(frozen=True)
-class Result:
-    """What was measured of a candidate. Words are tokens.
+class Measurement:
+    """The measurements of a candidate. Words are tokens.
 
-    words: of each batch. *Shape:* (batches,). seconds: *Shape:* (rounds, batches).
-    entities: those of each text. scores: P, R and F1, micro, under spaCy's names; empty
+    words: per batch. *Shape:* (batches,). seconds: *Shape:* (rounds, batches).
+    entities: of each text. scores: micro-averaged P, R and F1 under spaCy's names; empty
     without gold.
     """
 
@@ -62,9 +62,9 @@ class Result:
         return float(numpy.median(self.by_round))
 
     def interval(self) -> tuple[float, float] | None:
-        """Where the speed lies in 95 of 100 resamples of the rounds and their batches.
+        """The 95 % interval of the speed, by a bootstrap over the rounds and their batches.
 
-        None where there is but one batch in one round.
+        None for a single batch in a single round.
         """
         rounds, batches = self.seconds.shape
         if rounds * batches == 1:
@@ -80,25 +80,25 @@ class Result:
         return float(low), float(high)
 
     def outliers(self, reach: float) -> float:
-        """The share of batches whose speed is further from the middle half of them than
-        ``reach`` times the width of that half."""
+        """The share of batches whose speed is outside the quartiles by more than ``reach``
+        times the interquartile range."""
         speeds = self.words / self.seconds
         low, high = numpy.quantile(speeds, [0.25, 0.75])
         margin = reach * (high - low)
         return float(numpy.mean((speeds < low - margin) | (speeds > high + margin)))
 
-    def changed_from(self, other: "Result") -> int:
-        """The number of texts that have other entities there."""
+    def changed_from(self, other: "Measurement") -> int:
+        """The number of texts whose entities differ."""
         return sum(here != there for here, there in zip(self.entities, other.entities))
 
 
 def measure(
     nlp: Language, docs: Sequence[Doc], candidates: Sequence[Candidate], rounds: int
-) -> list[Result]:
-    """Let each candidate read all texts once to warm up, then time them in turns.
+) -> list[Measurement]:
+    """Run each candidate over all texts once to warm up, then time the candidates in turn.
 
-    docs: each with tokens; their entities, if any has one, are the gold. The pipeline reads
-    new Docs of the same tokens, without annotation; that they are made isn't timed.
+    docs: each with tokens. Their entities, if there are any, are the gold standard. The pipeline
+    reads new Docs with the same tokens and no annotation; making them isn't timed.
     """
     models = models_of(nlp).values()
     found = []
@@ -112,7 +112,7 @@ def measure(
             with predicting_in(candidate.precision, models):
                 seconds[candidate].append(_time_batches(nlp, docs, candidate.batch_size))
     return [
-        Result(
+        Measurement(
             candidate,
             numpy.array([sum(map(len, batch)) for batch in minibatch(docs, candidate.batch_size)]),
             numpy.array(seconds[candidate]),
@@ -124,13 +124,13 @@ def measure(
 
 
 def models_of(nlp: Language) -> dict[str, Model]:
-    """The models of the components that run, by name."""
+    """The models of all enabled components, by name."""
     models = {name: getattr(pipe, "model", None) for name, pipe in nlp.pipeline}
     return {name: model for name, model in models.items() if isinstance(model, Model)}
 
 
 def machine() -> dict[str, Any]:
-    """What is measured on."""
+    """The machine and the releases."""
     device = get_torch_default_device()
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -145,7 +145,7 @@ def machine() -> dict[str, Any]:
 def _annotate(
     nlp: Language, docs: Sequence[Doc], batch_size: int
 ) -> tuple[list[Entities], dict[str, float]]:
-    """The entities found in each text, and their scores if there is gold."""
+    """The entities of each text, and their scores if there is gold."""
     found: list[Entities] = []
 
     def examples() -> Iterator[Example]:
@@ -160,7 +160,7 @@ def _annotate(
 
 
 def _time_batches(nlp: Language, docs: Sequence[Doc], batch_size: int) -> list[float]:
-    """Seconds for each batch."""
+    """Seconds per batch."""
     predicted = nlp.pipe(_without_annotation(docs), batch_size=batch_size)
     seconds = []
     for _ in range(0, len(docs), batch_size):
@@ -172,7 +172,7 @@ def _time_batches(nlp: Language, docs: Sequence[Doc], batch_size: int) -> list[f
 
 
 def _without_annotation(docs: Sequence[Doc]) -> Iterator[Doc]:
-    """New Docs of the same tokens, all made at once and each let go of: it will hold vectors."""
+    """New Docs with the same tokens. Each is dropped once yielded, because it will hold vectors."""
     fresh = deque(
         Doc(
             doc.vocab,

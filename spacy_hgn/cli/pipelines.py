@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 FACTORY = "hgn_ner"
 
-Pipeline = Argument(help="Name of an installed package, or folder")
+Pipeline = Argument(help="Installed package or folder")
 Component = Option("--component", help="Name of the component in the pipeline")
 Gpu = Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
-Code = Option("--code", "-c", help="Python file with what the pipeline registers")
+Code = Option("--code", "-c", help="Python file with the pipeline's registered functions")
 
 
 @contextmanager
 def ending_at(what: str, *expected: type[Exception], after: str = "") -> Iterator[None]:
-    """End the command with status 1, after the error's text alone, at errors that are expected.
+    """On an expected error, print its message without a traceback and exit with status 1.
 
-    Those of the GPU always are. after: what to tell behind the error.
+    Errors of the GPU are always expected. after: a text to print below the message.
     """
     kinds: tuple[type[Exception], ...] = (*expected, GpuError)
     try:
@@ -41,16 +41,16 @@ def ending_at(what: str, *expected: type[Exception], after: str = "") -> Iterato
             yield
     except kinds as error:
         msg.fail(what)
-        print(locale_escape(str(error)))  # as it is: wasabi would wrap paths and a corpus's line
+        print(locale_escape(str(error)))  # unchanged: wasabi would wrap paths and a corpus's line
         if after:
             msg.text(after)
         raise Exit(1) from error
 
 
 def choose_device(gpu_id: int) -> None:
-    """Compute on a GPU, or below 0 on the CPU, and say so.
+    """Compute on a GPU, or on the CPU if the id is negative, and print which.
 
-    Raises GpuError where something is missing for that.
+    Raises GpuError if something is missing for the GPU.
     """
     use_gpu(gpu_id)
     setup_gpu(gpu_id, silent=False)
@@ -59,7 +59,7 @@ def choose_device(gpu_id: int) -> None:
 def load_pipeline(name: str) -> Language:
     """Load an installed package or a folder.
 
-    Raises OSError if there is none, and ValueError if it is damaged or no ``hgn_ner`` runs in it.
+    Raises OSError if it doesn't exist, and ValueError if it is damaged or has no ``hgn_ner``.
     """
     try:
         nlp = load_model(name)
@@ -77,18 +77,18 @@ def load_pipeline(name: str) -> Language:
 
 
 def find_component(nlp: Language, name: str) -> "HgnNer":
-    """The component of that name. Raises ValueError if it is no ``hgn_ner`` that runs."""
+    """The component of that name. Raises ValueError unless it is an enabled ``hgn_ner``."""
     if name not in (names := own_components(nlp)):
         raise ValueError(
-            f"Expected {name} to run in the pipeline as {FACTORY}; what does is {', '.join(names)}."
+            f"Expected the name of a component {FACTORY}, got {name}; there is {', '.join(names)}."
         )
     return cast("HgnNer", nlp.get_pipe(name))
 
 
 def read_gold(path: Path, nlp: Language) -> list[Example]:
-    """Read a ``.spacy`` file, or all below a folder, as spaCy's trainings do.
+    """Read a ``.spacy`` file, or all files below a folder, as spaCy does in training.
 
-    Raises CorpusError for a file that is none or is damaged, and where there are no texts.
+    Raises CorpusError for a damaged file or one in another format, and if there are no texts.
     """
     examples: list[Example] = []
     for file in list_docbins(path):
@@ -110,7 +110,7 @@ def own_components(nlp: Language) -> list[str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, in a folder that is made where it isn't there, and say so."""
+    """Write a file, create its folder if needed, and print the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf8")
     msg.good(f"Written to {path}")

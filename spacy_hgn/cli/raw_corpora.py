@@ -1,4 +1,4 @@
-"""Corpora that aren't converted yet, for commands that read what a config names."""
+"""Corpora in a config that aren't converted yet."""
 
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from .convert import Summary, convert, find_files
 from .corpus_options import CorpusOptions, show_counts_of_reading
 
 READERS = ("spacy.Corpus.v1", "spacy-hgn.ShardedCorpus.v1")
-"""Those that read ``.spacy`` files."""
+"""The readers of ``.spacy`` files."""
 
 
 def convert_corpora(config: Config, folder: Path, options: CorpusOptions) -> None:
-    """Convert what ``training`` reads as train and dev into a folder, if it isn't ``.spacy`` files.
-    Then the config reads that.
+    """Convert a config's train and dev corpora into a folder, unless they are ``.spacy`` files,
+    and have the config read the result.
 
-    Raises CorpusError for what can't be read, and for options where nothing is converted.
+    Raises CorpusError if a corpus can't be read, or if options are given but nothing is converted.
     """
     places = config.interpolate()
     for name in ("train_corpus", "dev_corpus"):
@@ -34,7 +34,7 @@ def convert_corpora(config: Config, folder: Path, options: CorpusOptions) -> Non
 
 
 def as_docbin(path: Path, output: Path, options: CorpusOptions) -> Path:
-    """Convert a corpus, unless it is ``.spacy`` files. Returns where these are."""
+    """Convert a corpus, unless it is ``.spacy`` files. Returns the path of the ``.spacy`` files."""
     settings = options.settings()
     is_docbin = path.suffix == SUFFIX or (path.is_dir() and bool(list_docbins(path)))
     if is_docbin or not path.exists():
@@ -49,5 +49,5 @@ def as_docbin(path: Path, output: Path, options: CorpusOptions) -> Path:
     msg.info(f"{path}: {'; '.join(dict.fromkeys(summary.found.values()))}")
     show_counts_of_reading(task.counts)
     if task.repairs is not None:
-        msg.info(f"Repairs: {len(task.repairs):,}. spacy hgn convert --lenient writes them down")
+        msg.info(f"Repairs: {len(task.repairs):,}. spacy hgn convert --lenient lists them")
     return output

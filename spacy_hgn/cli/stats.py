@@ -1,4 +1,4 @@
-"""``spacy hgn stats``: what is in a corpus's parts, and whether they fit together."""
+"""``spacy hgn stats``: count a corpus's parts, and check whether they fit together."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ from .corpus_options import (
     with_corpus_options,
 )
 
-Hero = Option("--hero", help="Hero, on the hub or in a folder, by which to measure texts")
-Show = Option("--show", min=0, help="Sentences to show of those annotated differently, a table row")
+Hero = Option("--hero", help="Hero on the hub or in a folder, to measure texts with")
+Show = Option("--show", min=0, help="Differently annotated sentences to show per table row")
 Output = Option("--output", "-o", help="JSON file to write", dir_okay=False)
 
 
@@ -49,12 +49,12 @@ def stats_cli(
 ) -> None:
     """Count what is in a corpus, and compare its parts.
 
-    Reads a folder with a train, a dev and a test part, or any files, each of which is a part
-    then: all formats of spacy hgn convert, by its options, and .spacy.
+    Reads a folder with a train, a dev and a test part, or any files, each as one part. Takes .spacy
+    files and all formats of spacy hgn convert, with its options.
 
-    Tells sentences, tokens and entities; which sentences two parts have in common, and whether
-    they are annotated alike; and which types a part lacks. With --hero also which texts have
-    more word pieces than that Hero holds at once.
+    Prints the numbers of sentences, tokens and entities; sentences that two parts share, and
+    whether they are annotated alike; and types that a part lacks. With --hero, also texts with
+    more word pieces than that Hero can read at once.
     """
     repairs = options.repairs()
     try:
@@ -66,7 +66,7 @@ def stats_cli(
         raise Exit(1) from error
     show_counts_of_reading(sum((corpus.counts for corpus in corpora.values()), Counter()))
     if repairs is not None:
-        msg.info(f"Repairs: {len(repairs):,}. spacy hgn convert --lenient writes them down")
+        msg.info(f"Repairs: {len(repairs):,}. spacy hgn convert --lenient lists them")
     counts = {part: count(docs) for part, docs in docs.items()}
     overlaps = find_overlaps(docs, show)
     problems = describe_problems(counts)
@@ -93,7 +93,7 @@ def stats_cli(
 def read_parts(
     files: Mapping[str, Path], options: CorpusOptions, repairs: Repairs
 ) -> dict[str, LoadedCorpus]:
-    """Read the parts as the options say. Raises CorpusError for what can't be read."""
+    """Read the parts with the options. Raises CorpusError if a part can't be read."""
     nlp, settings = options.make_pipeline(), vars(options.settings())
     return {
         part: read_part(path, nlp, format=options.format, repairs=repairs, **settings)
@@ -102,17 +102,17 @@ def read_parts(
 
 
 def name_parts(paths: Sequence[Path]) -> dict[str, Path]:
-    """The parts of a corpus's folder, or else the paths by their names."""
+    """The parts in a corpus's folder; if there are several paths, each path under its name."""
     if len(paths) == 1 and paths[0].is_dir():
         for path in find_passed_over(paths[0]):
-            msg.info(f"Passed over {path}: the test part is another one")
+            msg.info(f"Skipped {path}: the test part is another file")
         return find_parts(paths[0])
     names = [path.name for path in paths]
     return {path.name if names.count(path.name) == 1 else str(path): path for path in paths}
 
 
 def show_counts(counts: Mapping[str, Counts], fit: HeroFit | None) -> None:
-    """Print a table with a column a part."""
+    """Print a table with one column per part."""
     parts = counts.values()
     labels = sorted({label for part in parts for label in part.types})
     rows = [
@@ -127,23 +127,23 @@ def show_counts(counts: Mapping[str, Counts], fit: HeroFit | None) -> None:
         lengths = fit.parts.values()
         rows += [
             number_row(f"texts over {fit.limit:,} word pieces", [n.over_long for n in lengths]),
-            number_row("  tokens behind these", [n.tokens_beyond for n in lengths]),
-            number_row("  tokens as long alone", [n.tokens_cut for n in lengths]),
+            number_row("  tokens beyond the limit", [n.tokens_beyond for n in lengths]),
+            number_row("  single tokens as long", [n.tokens_cut for n in lengths]),
         ]
     print_table(("", *counts), rows)
     if fit:
-        msg.info(f"{fit.hero} reads such texts in parts, and of such tokens the beginning")
+        msg.info(f"{fit.hero} reads such texts in parts, and only the beginning of such tokens")
 
 
 def show_overlaps(overlaps: Sequence[Overlap]) -> None:
-    """Print how many sentences two parts share, and some that they annotate differently."""
+    """Print how many sentences two parts share, and some that are annotated differently."""
     if not overlaps:
         return
     rows = [
         (" and ".join(overlap.parts), f"{overlap.sentences:,}", f"{overlap.conflicts:,}")
         for overlap in overlaps
     ]
-    print_table(("the same sentences in", "number", "annotated differently"), rows)
+    print_table(("same sentences in", "number", "annotated differently"), rows)
     for conflict in (conflict for overlap in overlaps for conflict in overlap.examples):
         print(locale_escape(" ".join(conflict.words)))
         for part, entities in conflict.entities.items():
@@ -151,17 +151,17 @@ def show_overlaps(overlaps: Sequence[Overlap]) -> None:
 
 
 def describe(words: Sequence[str], entities: Sequence[TokenSpan]) -> str:
-    """Entities as a reader sees them."""
+    """Entities in words, for readers."""
     named = [f"{' '.join(words[start:end])} ({label})" for start, end, label in entities]
     return ", ".join(named) or "no entity"
 
 
 def number_row(name: str, numbers: Sequence[int]) -> tuple[str, ...]:
-    """A table's row of whole numbers."""
+    """A table row of whole numbers."""
     return (name, *(f"{number:,}" for number in numbers))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table whose first column is text and whose others are numbers."""
+    """Print a table with text in the first column and numbers in the others."""
     aligns = ("l", *("r" for _ in header[1:]))
     msg.table(rows, header=header, aligns=aligns, divider=True)

@@ -1,5 +1,5 @@
-"""spaCy's own ``train`` under ``torchrun``: each process on a GPU of its own from the start, and
-one of them with an output folder."""
+"""spaCy's own ``train`` under ``torchrun``: each process has its own GPU from the start, and only
+one writes output."""
 
 import functools
 import os
@@ -13,11 +13,11 @@ from spacy_hgn.backend.gpu import check_gpu
 
 
 def train_in_ranks(app: Typer) -> None:
-    """Have ``train`` take the rank's GPU for the one that ``--gpu-id`` names, and write on the
-    first rank alone.
+    """Have ``train`` use the rank's GPU instead of the one in ``--gpu-id``, and write output on the
+    first rank only.
 
-    The logger that brings ranks together is made when the pipeline is there, and with it
-    all that it holds on the first GPU. spaCy's command has no other hook before.
+    The logger that connects the ranks is made too late for this: by then, the pipeline is already
+    on the first GPU. spaCy's command has no earlier hook.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return

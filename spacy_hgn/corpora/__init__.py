@@ -1,1 +1,1 @@
-"""Corpora as files of many formats become Docs: nothing is lost, and nothing guessed."""
+"""Read corpora in many formats into Docs, without losing or guessing anything."""

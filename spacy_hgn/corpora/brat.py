@@ -1,4 +1,4 @@
-"""brat's standoff: a text in ``x.txt``, and what is annotated in ``x.ann``."""
+"""brat's standoff format: a text in ``x.txt`` and its annotation in ``x.ann``."""
 
 import re
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ _KINDS = {
     **{"R": "relations", "A": "attributes", "M": "attributes", "N": "normalizations"},
     **{"#": "notes", "*": "equivalences"},
 }
-"""What says nothing about which characters are an entity."""
+"""Annotation that has nothing to do with spans of entities."""
 
 
 def read_brat(path: Path, task: Task) -> Iterator[Text]:
     """Read the text beside an ``.ann`` file, or the text with its ``.ann`` file beside it.
 
-    A span in several parts can't be an entity and is an error. The words that stand for an event
-    are no entity and are left out.
+    A span in several parts can't be an entity and is an error. Event triggers aren't entities and
+    are left out.
     """
     annotations = [line for line in read_lines(path.with_suffix(ANNOTATION)) if not line.is_blank]
     triggers = {match[1] for line in annotations if (match := _EVENT.fullmatch(line.text))}
@@ -39,7 +39,7 @@ def read_brat(path: Path, task: Task) -> Iterator[Text]:
         elif kind != "entities":
             task.counts[f"{kind}, passed over"] += 1
         elif line.text.partition("\t")[0] in triggers:
-            task.counts["words that stand for events, left out"] += 1
+            task.counts["event triggers, left out"] += 1
         else:
             spans.append(_read_span(line))
     text = read_text(path.with_suffix(TEXT))

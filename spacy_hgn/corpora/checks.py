@@ -1,4 +1,4 @@
-"""What may be wrong with the corpora of a training, found before it begins."""
+"""Checks of the corpora before a training."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,19 +16,19 @@ from .hero_fit import HeroFit, Kept, Step
 from .stats import Counts, Overlap, count, find_gaps
 
 MUCH = 0.1
-"""Part of the entities from which on those that can't be learnt are an error."""
+"""If at least this share of the entities can't be learnt, it is an error."""
 
 UNKNOWN = 0.05
-"""Part of the word pieces from which on unknown ones are told."""
+"""If more than this share of the word pieces is unknown, there is a warning."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a part has: of its annotation, and of the same over the pipeline's tokens.
+    """Counts of a part, for its annotation and for the pipeline's tokens.
 
-    misaligned_tokens: those that aren't one token of the annotation; no white space.
-    spans: all that is annotated, incorrect spans included. contradictions: incorrect spans that
-    are entities too.
+    misaligned_tokens: tokens, except white space, that don't match one token of the annotation.
+    spans: the number of entities and incorrect spans. contradictions: incorrect spans that are
+    also entities.
     """
 
     counts: Counts
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong. An error makes a training fail or mean nothing. examples: some of it."""
+    """A problem. An error makes a training fail or its result meaningless. examples: some cases."""
 
     level: Literal["error", "warning"]
     check: str
@@ -52,7 +52,7 @@ class Finding:
 def examine(
     examples: Sequence[Example], labels: Sequence[str] | None, incorrect_spans_key: str | None
 ) -> Part:
-    """Look at the Examples of a part, as its reader gives them.
+    """Examine the Examples of a part.
 
     labels: the entity types that the component has tags for; None is all.
     """
@@ -75,7 +75,7 @@ def examine(
 
 
 def find_missing_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Parts without texts, without entities, or without any that can be learnt."""
+    """Parts without texts, without entities, or without entities that can be learnt."""
     for name, part in parts.items():
         n_positive = part.counts.entities
         if not part.counts.tokens:
@@ -86,12 +86,12 @@ def find_missing_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
             yield Finding("error", "data", f"{name} has no entities that can be learnt")
     n_texts = parts["train"].texts
     if 0 < n_texts < BLANK_MODEL_MIN_THRESHOLD:
-        few = f"train has {n_texts:,} texts; spaCy asks for at least {BLANK_MODEL_MIN_THRESHOLD}"
+        few = f"train has {n_texts:,} texts; spaCy recommends {BLANK_MODEL_MIN_THRESHOLD} or more"
         yield Finding("warning", "data", few)
 
 
 def find_bad_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels of train that tags can't carry, and rare ones."""
+    """Labels in train that tags can't represent, and rare labels."""
     types = parts["train"].counts.types
     for label in types:
         try:
@@ -112,7 +112,7 @@ def find_lacking_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
 
 
 def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Entities that no tagging of the pipeline's tokens can be, and contradictions."""
+    """Entities that tags of the pipeline's tokens can't represent, and contradictions."""
     for name, part in parts.items():
         for reason, n in Counter(entity.reason for entity in part.unlearnable).most_common():
             message = (
@@ -128,12 +128,12 @@ def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
 
 
 def find_crossing(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Entities across the start of a sentence that the annotation tells."""
+    """Entities across an annotated start of a sentence."""
     for name, part in parts.items():
         if part.counts.crossing:
             message = (
                 f"{name}: {part.counts.crossing:,} entities cross the start of a sentence: "
-                "behind a component that sets sentences they can't be learnt or predicted"
+                "after a component that sets sentences they can't be learnt or predicted"
             )
             yield Finding("warning", "entities", message)
 
@@ -150,7 +150,7 @@ def find_shared(overlaps: Iterable[Overlap]) -> Iterator[Finding]:
 
 
 def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
-    """Texts that the Hero can't hold at once, and tokens that it can't."""
+    """Texts and single tokens that are too long for the Hero."""
     for name, lengths in fit.parts.items():
         if lengths.over_long:
             message = (
@@ -161,13 +161,13 @@ def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
         if lengths.tokens_cut:
             message = (
                 f"{name}: {lengths.tokens_cut:,} tokens have more than {fit.limit:,} word pieces "
-                "alone: of them the beginning is read"
+                "alone: only their beginning is read"
             )
             yield Finding("warning", "length", message)
 
 
 def find_unknown_pieces(fit: HeroFit) -> Iterator[Finding]:
-    """Texts of which the Hero doesn't know the letters."""
+    """Texts with letters that the Hero doesn't know."""
     for name, lengths in fit.parts.items():
         if lengths.unknown > UNKNOWN * lengths.pieces:
             message = (
@@ -178,19 +178,19 @@ def find_unknown_pieces(fit: HeroFit) -> Iterator[Finding]:
 
 
 def find_large_step(step: Step) -> Iterator[Finding]:
-    """A step that the memory may be too small for."""
+    """A step that may need more memory than there is."""
     if step.bytes > step.memory:
-        message = f"{step.describe()} GB. Set fewer texts or tokens a step in training.batcher"
+        message = f"{step.describe()} GB. Set fewer texts or tokens per step in training.batcher"
         yield Finding("warning", "step", message)
 
 
 def find_not_kept(kept: Kept) -> Iterator[Finding]:
-    """Vectors that there is no room for."""
+    """Vectors that exceed the setting ``keep``."""
     if kept.gigabytes > kept.limit:
         message = (
             f"train and dev have {kept.gigabytes:,.2f} GB of token vectors, but keep is "
-            f"{kept.limit:g}: the Hero reads the rest anew in each epoch. Raise "
-            "components.transformer.model.keep, or take fewer layers"
+            f"{kept.limit:g}: the Hero reads the rest again in each epoch. Raise "
+            "components.transformer.model.keep, or use fewer layers"
         )
         yield Finding("warning", "kept", message)
 

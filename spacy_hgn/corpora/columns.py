@@ -1,4 +1,4 @@
-"""Columns, and CoNLL-2003: a token and its tag a line, a blank line between sentences."""
+"""Columns, and CoNLL-2003: one token and its tag per line, a blank line between sentences."""
 
 import re
 from collections import Counter
@@ -18,11 +18,11 @@ from .suspicions import Suspicions, begins_with_number, is_range, looks_like_com
 
 _DOCSTART = re.compile(r"[ \t]*-DOCSTART-(?=[ \t]|$)")
 _NEWDOC = "# newdoc"
-"""With what CoNLL-U begins a document."""
+"""The beginning of a document in CoNLL-U."""
 
 
-class Block(NamedTuple):
-    """The lines of a sentence. comments: those before its first token that are none."""
+class SentenceLines(NamedTuple):
+    """The lines of a sentence. comments: lines before its first token."""
 
     lines: list[Line]
     comments: list[Line]
@@ -31,11 +31,11 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a line's columns lie.
+    """The layout of columns.
 
-    delimiter: "tab", or "blank" for any run of blanks and tabs. token, tag: their places,
-    counted from 0. width: how many columns a line has, None if it may have any number that
-    reaches both. numbered: whether the first column counts a sentence's tokens.
+    delimiter: "tab", or "blank" for any run of blanks and tabs. token, tag: the columns of token
+    and tag, from 0. width: the number of columns per line, or None if it may vary. numbered:
+    whether the first column counts the tokens of a sentence.
     """
 
     delimiter: str
@@ -45,17 +45,17 @@ class Layout:
     numbered: bool = False
 
     def word_in(self, cells: Sequence[str]) -> str:
-        """The token on a line, "" where there is none."""
+        """The token on a line, or "" if there is none."""
         return cells[self.token] if self.token < len(cells) else ""
 
     def tag_in(self, cells: Sequence[str]) -> str:
-        """The tag on a line, UNREAD where something is wrong with it."""
+        """The tag on a line, or UNREAD if the line is invalid."""
         return UNREAD if self.problem_with(cells) else cells[self.tag]
 
     def problem_with(self, cells: Sequence[str]) -> str | None:
-        """What is wrong with a line's cells, if anything."""
+        """An error message for a line's cells; None if they are valid."""
         if self.numbered and is_range(cells[0]):
-            return f"row {cells[0]} is no token, but several, or none"
+            return f"row {cells[0]} isn't one token, but several or none"
         if self.token < len(cells) and not cells[self.token]:
             return "missing token"
         if self.width is not None and len(cells) != self.width:
@@ -66,14 +66,14 @@ class Layout:
         return None
 
     def describe(self) -> str:
-        """Where the token and the tag are."""
+        """The layout in words."""
         token = f"token in column {self.token + 1}, " if self.token else ""
         return f"split by {self.delimiter}, {token}tag in column {self.tag + 1}"
 
 
 @dataclass(frozen=True)
 class TaggedFile:
-    """The sentences of a file of columns, one after the other, and in words how it is read."""
+    """The sentences of a file of columns. found: the layout and scheme in words."""
 
     found: str
     sentences: Iterator[Sentence] = field(repr=False)
@@ -85,20 +85,19 @@ def read_columns(
     repairs: Repairs = None,
     counts: Counter[str] | None = None,
 ) -> TaggedFile:
-    """Read a file whose lines are a token and its tag, in any two columns.
+    """Read a file with one token and its tag per line, in any two columns.
 
-    Blank lines separate sentences, ``-DOCSTART-`` lines documents. Where most sentences begin with
-    comments, those are passed over as the setting ``comments`` has it. The file is gone through
-    three times, so that it needn't be kept: for its layout, for its scheme, and for its sentences.
+    Blank lines separate sentences, ``-DOCSTART-`` lines documents. If most sentences begin with
+    comments, these are skipped, as with the setting ``comments``. The file is read three times
+    instead of being held in memory: for its layout, for its scheme, and for its sentences.
 
-    repairs: a list that takes repairs; without one, every bad line is an error. counts: takes
-    the number of comments.
+    repairs: a list to add repairs to; without one, every bad line is an error. counts: a counter
+    to add the number of comments to.
 
-    Returns the sentences in order.
-    Raises CorpusError with the file, the line and its text for what can't be read: at once where
-    that is the file as a whole, otherwise while the sentences are gone through.
+    Returns the sentences in order. Raises CorpusError with the file, the line and its text: at
+    once if the file as a whole can't be read, otherwise while iterating over the sentences.
     """
-    blocks = _Blocks(Path(path), settings.comments)
+    blocks = _LinesBySentence(Path(path), settings.comments)
     layout = find_layout((line for block in blocks for line in block.lines), settings)
     if layout is None:
         return TaggedFile("no tokens", iter(()))
@@ -113,9 +112,9 @@ def read_columns(
 
 
 def find_layout(content: Iterable[Line], settings: ReaderSettings) -> Layout | None:
-    """Find out how the columns lie, by the majority of the lines that have tokens.
+    """Detect the layout from the majority of the lines with tokens; None if there are no lines.
 
-    Raises CorpusError if most lines don't have the columns. None if there are no lines.
+    Raises CorpusError if most lines don't have the columns.
     """
     widths: dict[str, Counter[int]] = {delimiter: Counter() for delimiter in DELIMITERS}
     examples: dict[tuple[str, int], Line] = {}
@@ -140,7 +139,7 @@ def find_layout(content: Iterable[Line], settings: ReaderSettings) -> Layout | N
 
 
 def _lay_out(delimiter: str, width: int, settings: ReaderSettings, example: Line) -> Layout:
-    """The places of token and tag in lines of a width, of which there is an example."""
+    """The layout for lines with ``width`` columns, such as the example."""
     columns = settings.token_column or 1, settings.column
     token, tag = (column - 1 if column > 0 else width + column for column in columns)
     if width == 1 or not (0 <= token < width and 0 <= tag < width):
@@ -153,20 +152,20 @@ def _lay_out(delimiter: str, width: int, settings: ReaderSettings, example: Line
 
 
 def split_line(text: str, delimiter: str) -> list[str]:
-    """The cells of a line, without blanks around them."""
+    """The cells of a line, stripped."""
     if delimiter == "tab":
         return [cell.strip(BLANKS) for cell in text.rstrip(BLANKS).split("\t")]
     return re.split("[ \t]+", text.strip(BLANKS))
 
 
-class _Blocks:
-    """The sentences of a file, as often as they are wanted."""
+class _LinesBySentence:
+    """The sentences of a file, which can be read several times."""
 
     def __init__(self, path: Path, comments: bool) -> None:
         self.path = path
         self.comments = comments
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[SentenceLines]:
         lines: list[Line] = []
         comments: list[Line] = []
         starts_document = True
@@ -174,7 +173,7 @@ class _Blocks:
             is_docstart = bool(_DOCSTART.match(line.text))
             if is_docstart or line.is_blank:
                 if lines:
-                    yield Block(lines, comments, starts_document)
+                    yield SentenceLines(lines, comments, starts_document)
                     lines, comments, starts_document = [], [], False
                 starts_document |= is_docstart
             elif self.comments and not lines and looks_like_comment(line):
@@ -183,13 +182,13 @@ class _Blocks:
             else:
                 lines.append(line)
         if lines or comments:
-            yield Block(lines, comments, starts_document)
+            yield SentenceLines(lines, comments, starts_document)
 
 
 def _find_notation(
-    blocks: Iterable[Block], layout: Layout, settings: ReaderSettings
+    blocks: Iterable[SentenceLines], layout: Layout, settings: ReaderSettings
 ) -> tuple[Notation, Suspicions]:
-    """The scheme that is named, or else that of the tags; and whether the words are words."""
+    """The scheme, set or detected, and suspicions about the words."""
     suspicions = Suspicions()
 
     def read_tags() -> Iterator[list[str]]:
@@ -204,7 +203,7 @@ def _find_notation(
 
 
 def _read_sentences(
-    blocks: Iterable[Block], layout: Layout, repairs: Repairs, counts: Counter[str]
+    blocks: Iterable[SentenceLines], layout: Layout, repairs: Repairs, counts: Counter[str]
 ) -> Iterator[TaggedSentence]:
     starts_document = False
     for block in blocks:
@@ -227,7 +226,7 @@ def _add_token(sentence: TaggedSentence, line: Line, layout: Layout, repairs: Re
     if layout.numbered and is_range(cells[0]):
         word = ""
     if problem is not None:
-        hint = ". If it is a comment, pass such lines over: --comments"
+        hint = ". If it is a comment, skip such lines with --comments"
         problem += hint if looks_like_comment(line) else ""
         repair_or_raise(repairs, line, problem, became=f"{word} {MISSING_TAG}" if word else "")
     if word:
@@ -240,7 +239,7 @@ def _check_comment(line: Line, layout: Layout) -> None:
     """Raise CorpusError for a comment that might be a token."""
     tag = layout.tag_in(split_line(line.text, layout.delimiter))
     if tag == MISSING_TAG or IOB2.knows(tag):
-        raise line.error("it may be a comment, or the token #: expected one that can be told")
+        raise line.error("ambiguous line: it may be a comment or the token #")
 
 
 def _read(path: Path, task: Task) -> Reading:
@@ -255,4 +254,4 @@ def _has_docstart(sample: Sample) -> bool:
 _FOLLOWS = frozenset({"delimiter", "column", "token_column", "scheme", "comments", "merge"})
 CONLL2003 = Format("conll2003", _read, _has_docstart, _FOLLOWS, unit="sentences")
 COLUMNS = Format("columns", _read, lambda sample: True, _FOLLOWS, unit="sentences")
-"""What everything is that is nothing else."""
+"""The format of files that match no other format."""

@@ -26,10 +26,10 @@ MIN_COLUMNS = 12
 after the arguments of any number of predicates, coreference."""
 
 SKELETON = "[WORD]"
-"""What stands for each word in files without OntoNotes's text."""
+"""The placeholder for each word in files without OntoNotes's text."""
 
 WITHOUT_NAMES = "pt/nt/"
-"""OntoNotes's documents of the New Testament: nobody annotated their names."""
+"""OntoNotes's documents of the New Testament, in which names aren't annotated."""
 
 _CELL = re.compile(r"(?:\(([^()*]+))?(\*?)(\)?)")
 
@@ -41,7 +41,7 @@ class Brackets:
     expected = "(LABEL*, *, *) or (LABEL), or - for a missing one"
 
     def knows(self, tag: str) -> bool:
-        """Whether it is a cell of the column of names."""
+        """Whether it is a valid cell of the column of names."""
         match = _CELL.fullmatch(tag)
         if match is None:
             return False
@@ -51,10 +51,10 @@ class Brackets:
         return is_label(label) and bool(star) != bool(close)
 
     def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities that cells name.
+        """The entities in cells.
 
-        An entity goes on until it is closed, or another one opens, or the annotation is
-        missing; a closing bracket without an opening one closes nothing.
+        An entity continues until it is closed, another one opens, or the annotation is missing. A
+        closing bracket without an opening one is ignored.
         """
         entities: list[TokenSpan] = []
         is_open = False
@@ -72,7 +72,7 @@ class Brackets:
         return entities
 
     def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
-        """The cells of as many tokens, given their entities in order."""
+        """The cells for ``length`` tokens, given their entities in order."""
         cells = ["*"] * length
         for start, end, label in entities:
             cells[start] = f"({label}*"
@@ -82,8 +82,8 @@ class Brackets:
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """Tokens before a cell that can't be read and in an entity still open there, and those
-        behind it up to a bracket that closes nothing."""
+        """Tokens whose entity may continue across an unread cell: those of an entity that is open
+        before the cell, and those after it up to a closing bracket without an opening one."""
         found: set[int] = set()
         for start, end, _ in entities:
             if end in unread and not tags[end - 1].endswith(")"):
@@ -98,15 +98,14 @@ class Brackets:
 
 
 def read_conll2012(path: str | Path, repairs: Repairs = None) -> Iterator[Sentence]:
-    """Read a ``*gold_conll`` file. Every part of a document is a document of its own.
+    """Read a ``*gold_conll`` file. Every part of a document counts as a document.
 
-    In OntoNotes's New Testament, whose names nobody annotated, ``*`` is a missing tag.
+    In OntoNotes's New Testament, in which names aren't annotated, ``*`` is a missing tag.
 
-    repairs: a list that takes repairs; without one, every bad line is an error.
+    repairs: a list to add repairs to; without one, every bad line is an error.
 
-    Yields the sentences in order.
-    Raises CorpusError with the file, the line and its text for what can't be read, and for a
-    document without its end, as in a file that was cut off.
+    Yields the sentences in order. Raises CorpusError with the file, the line and its text for
+    invalid lines, and for a document without its end, as in a truncated file.
     """
     starts_document = True
     for rows, begins in _split(path, repairs):
@@ -118,7 +117,7 @@ def read_conll2012(path: str | Path, repairs: Repairs = None) -> Iterator[Senten
 
 
 def _split(path: str | Path, repairs: Repairs) -> Iterator[tuple[list[Line], bool]]:
-    """The rows of each sentence, and whether a document begins with it."""
+    """The rows of each sentence, and whether it begins a document."""
     rows: list[Line] = []
     is_open = has_begun = False
     last = Line(Path(path), 1, "")
@@ -143,9 +142,9 @@ def _split(path: str | Path, repairs: Repairs) -> Iterator[tuple[list[Line], boo
 def _read_sentence(
     lines: Sequence[Line], starts_document: bool, repairs: Repairs
 ) -> TaggedSentence:
-    """Read the rows of a sentence, which all have as many columns.
+    """Read the rows of a sentence, which must all have the same number of columns.
 
-    Another number would tell that a cell was lost and that others stand in its place.
+    In a row with another number, a cell is missing and others are in its place.
     """
     sentence = TaggedSentence([], [], [], starts_document)
     rows = [split_line(line.text, "blank") for line in lines]
@@ -154,7 +153,7 @@ def _read_sentence(
     for line, cells in zip(lines, rows):
         word = cells[WORD] if len(cells) > WORD else ""
         if word == SKELETON:
-            raise line.error("expected a word, got a skeleton whose words are yet to be filled in")
+            raise line.error("expected a word, got [WORD]: fill in the words of OntoNotes first")
         is_whole = len(cells) == width
         if not is_whole:
             problem = f"expected {width} columns, got {len(cells)}"
@@ -180,4 +179,4 @@ def _fits(sample: Sample) -> bool:
 
 
 CONLL2012 = Format("conll2012", _read, _fits, frozenset({"merge"}), unit="sentences")
-"""Where its names are, and how they're written, is fixed."""
+"""Its column and notation of names are fixed."""

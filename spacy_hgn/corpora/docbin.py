@@ -17,19 +17,19 @@ from .reading import Task
 SUFFIX = ".spacy"
 
 TOKENS_A_FILE = 1_000_000
-"""Tokens from which on Docs go into a further file: a file is read, and written, as a whole."""
+"""Tokens per file: a file is read and written as a whole."""
 
 TOKENS_A_VOCAB = 250_000
-"""Tokens from which on Docs are made with a new vocabulary: one keeps all words it has met."""
+"""Tokens per vocabulary: a vocabulary keeps all words it has seen."""
 
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
-"""What spaCy raises for bytes that only look like a DocBin."""
+"""The errors of spaCy for bytes that aren't a valid DocBin."""
 
 
 def read_docbin(path: Path, nlp: Language) -> list[Doc]:
     """Read the Docs of a ``.spacy`` file.
 
-    Raises CorpusError where it is none, or damaged.
+    Raises CorpusError if it isn't a ``.spacy`` file or is damaged.
     """
     try:
         docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
@@ -41,7 +41,7 @@ def read_docbin(path: Path, nlp: Language) -> list[Doc]:
 
 
 class Outputs:
-    """``.spacy`` files that are written elsewhere first, and take their places all together."""
+    """``.spacy`` files that are written to a temporary folder and then moved all at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,9 +49,9 @@ class Outputs:
         self._tokens = 0
 
     def write(self, docs: Iterable[Doc], path: Path, task: Task) -> None:
-        """Write Docs; those that are more than a file should have to a folder of that name.
+        """Write Docs to a file, or to a folder of that name if they are too many for one file.
 
-        task: what makes the Docs, one after the other. It forgets the words of files that are full.
+        task: makes the Docs. Its vocabulary is renewed from time to time.
         """
         folder = self._folder / str(len(self._written))
         folder.mkdir()
@@ -61,7 +61,7 @@ class Outputs:
         self._written[path] = folder if len(written) > 1 else written[0]
 
     def _write_some(self, docs: Iterator[Doc], path: Path, task: Task) -> bool:
-        """Write Docs up to the number of tokens of a file. False if there are none any more."""
+        """Write as many Docs as fit into one file. Returns False if there were none."""
         packed = DocBin(attrs=STORED)
         n_tokens = 0
         for doc in docs:
@@ -78,9 +78,9 @@ class Outputs:
         return bool(len(packed))
 
     def move(self) -> None:
-        """Put all that was written in its place.
+        """Move all files to their destinations.
 
-        Raises CorpusError where a folder is in one that has other things in it.
+        Raises CorpusError if a destination is a folder with other files in it.
         """
         for path in filter(Path.is_dir, self._written):
             others = [other.name for other in path.iterdir() if other.suffix != SUFFIX]
@@ -97,7 +97,7 @@ class Outputs:
 
 @contextmanager
 def open_outputs(path: Path) -> Iterator[Outputs]:
-    """A place to write files to that go below a path, or are that."""
+    """Open outputs at or below a path, with a temporary folder on the same disk."""
     beside = next(parent for parent in path.absolute().parents if parent.is_dir())
     with TemporaryDirectory(prefix=".convert-", dir=beside) as folder:
         yield Outputs(Path(folder))
@@ -109,5 +109,5 @@ def list_docbins(path: Path) -> list[Path]:
 
 
 def _labels_on(doc: Doc) -> list[str]:
-    """All labels on the Doc; spaCy finds out only now that one is damaged."""
+    """All labels on the Doc. Reading them shows whether one is damaged."""
     return [span.label_ for group in (doc.ents, *doc.spans.values()) for span in group]

@@ -1,4 +1,4 @@
-"""Doccano's JSONL: a text and its spans, under one of the keys that its versions have."""
+"""Doccano's JSONL: a text and its spans, under keys that depend on Doccano's version."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from .texts import Text, text_format
 
 TEXTS = ("text", "data")
 SPANS = ("label", "labels", "entities", "annotations")
-"""Keys of the spans: the first two have lists, the last objects, and "entities" either."""
+"""Keys of the spans: the first two hold lists, the last objects, and "entities" either."""
 
 MARKS = frozenset({"relations", "Comments", "annotation_approver", "username"})
-"""Keys that Doccano gives to records, and nobody else."""
+"""Keys that only Doccano uses."""
 
 KEYS = frozenset({*TEXTS, *SPANS, "comments", *MARKS})
 OFFSETS = ("start_offset", "end_offset")
@@ -23,7 +23,7 @@ MORE |= {"created_at", "updated_at"}
 def read_doccano(record: Record, task: Task) -> Text:
     """Read ``{"text": ..., "label": [[0, 8, "PER"]]}``, and all other styles.
 
-    Relations between spans are passed over. A text without any of the keys has no annotation.
+    Relations between spans are skipped. A text without any of the keys isn't annotated.
     """
     found = {key: record.get(key, list, optional=True) for key in SPANS}
     given = [key for key in SPANS if found[key] is not None]

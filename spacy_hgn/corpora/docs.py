@@ -9,17 +9,17 @@ from .reading import Task
 from .sentences import Sentence
 
 STORED = ("ENT_IOB", "ENT_TYPE", "SENT_START")
-"""What a ``.spacy`` file keeps of a token besides its letters and spacing."""
+"""The attributes of a token in a ``.spacy`` file, in addition to its text and white space."""
 
 
 def make_docs(sentences: Iterable[Sentence], task: Task) -> Iterator[Doc]:
-    """Put sentences into Docs that keep where each of them starts.
+    """Put sentences into Docs with sentence starts.
 
-    Columns don't tell the spacing, so the Docs say that it is unknown. Then spaCy trains and scores
-    on the corpus's own tokens, and not on those that its tokenizer would make of the text.
+    Columns don't include white space, and the Docs record that it is unknown. spaCy then trains and
+    scores on the corpus's own tokens, instead of the tokens of its tokenizer.
 
-    A Doc has ``settings.merge`` consecutive sentences; fewer at a document's end, for no Doc has
-    sentences of two documents.
+    A Doc has ``settings.merge`` consecutive sentences, or fewer at the end of a document: no Doc
+    has sentences of two documents.
     """
     for group in _split(sentences, task.settings.merge):
         yield make_doc(group, task.nlp.vocab)
@@ -47,7 +47,7 @@ def pack_docs(docs: Iterable[Doc]) -> DocBin:
 
 
 def _split(sentences: Iterable[Sentence], size: int) -> Iterator[list[Sentence]]:
-    """Up to so many sentences of a document at a time."""
+    """Groups of up to ``size`` sentences of a document."""
     group: list[Sentence] = []
     for sentence in sentences:
         if group and (sentence.starts_document or len(group) == size):

@@ -1,18 +1,18 @@
-"""The error that a corpus raises, told with its place, and what several readers have to say."""
+"""The error for corpora, with its place, and messages that several readers share."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 SHOWN = 300
-"""Characters of a line that a message shows."""
+"""Maximum number of characters of a line in a message."""
 
 
 class CorpusError(ValueError):
-    """A corpus that can't be read as it stands.
+    """A corpus can't be read.
 
-    path: the file. problem: what is wrong. line: its number, counted from 1, and text: what
-    it says, where a single line is to blame. can_be_repaired: whether ``--lenient`` gets by.
+    path: the file. problem: the reason. line, text: number (from 1) and text of the line, if a
+    single line is the cause. can_be_repaired: whether ``--lenient`` can repair it.
     """
 
     can_be_repaired = False
@@ -29,23 +29,23 @@ class CorpusError(ValueError):
 
 
 def shorten(text: str) -> str:
-    """The beginning of a text that is too long for a message."""
+    """Shorten a text for a message."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def expected(what: str, key: str, value: Any) -> str:
-    """A key of a record has another value than it should."""
+    """The message for an invalid value of a key."""
     return f'expected "{key}" {what}, got {shorten(repr(value))}'
 
 
 def unknown_key(key: str, known: Iterable[str], ignore: bool = True) -> str:
-    """A record has a key that its format hasn't. ignore: whether it can be passed over."""
+    """The message for an unknown key. ignore: whether it can be skipped."""
     problem = f'unknown key "{key}", expected one of {", ".join(sorted(known))}'
     if not ignore:
         return problem
-    return f"{problem}. If it says nothing about entities, pass it over: --ignore {key}"
+    return f"{problem}. If it has nothing to do with entities, skip it: --ignore {key}"
 
 
 def unknown_setting(name: str, choices: Iterable[str], value: Any) -> ValueError:
-    """A setting has a value that there isn't."""
+    """The error for an unknown value of a setting."""
     return ValueError(f"Unknown {name}: expected one of {', '.join(choices)}, got {value!r}.")

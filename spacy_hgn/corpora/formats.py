@@ -1,4 +1,4 @@
-"""Which format a file has, and its Docs whatever the format."""
+"""Detect the format of a file, and read files of any format."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -40,20 +40,20 @@ READERS: tuple[Format, ...] = (
     CONLL2003,
     COLUMNS,
 )
-"""All formats. A file has the first one that it looks like."""
+"""All formats. The first one that matches a file is its format."""
 
 FORMATS = {format.name: format for format in READERS}
 
 SAMPLED = 50
-"""Records that are looked at to know a format."""
+"""The number of records to read for detecting a format."""
 
 
 @dataclass(frozen=True)
 class LoadedCorpus:
-    """The Docs of a file, and in words how it was read.
+    """The Docs of a file. found: its format and layout in words.
 
-    sentences: how many it has; where they aren't known, how many texts. counts: what was done
-    besides reading them, in words, and how often.
+    sentences: their number, or the number of texts if they aren't known. counts: how many records
+    and spans were left out or changed, by description.
     """
 
     docs: list[Doc]
@@ -72,12 +72,12 @@ def read_corpus(
 ) -> LoadedCorpus:
     """Read a file of any format, all of it at once.
 
-    nlp: gives the vocabulary, and tokenizes texts. format: one of ``FORMATS``, or "auto" to
-    look at the file. repairs: a list that takes repairs; without one, every bad line is an error.
-    settings: those of ``ReaderSettings``.
+    nlp: provides the vocabulary and the tokenizer. format: one of ``FORMATS``, or "auto" to detect
+    it. repairs: a list to add repairs to; without one, every bad line is an error. settings: those
+    of ``ReaderSettings``.
 
-    Raises CorpusError for what can't be read and for a file without a single sentence, and
-    ValueError for settings that don't exist or that the format can't follow.
+    Raises CorpusError if the file can't be read or has no sentence, and ValueError for settings
+    that are unknown or that the format doesn't support.
     """
     task = Task(nlp, ReaderSettings(**settings), repairs)
     found, docs = open_corpus(path, task, format)
@@ -86,9 +86,9 @@ def read_corpus(
 
 
 def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:
-    """Begin to read a file of any format. Its Docs are made one after the other.
+    """Open a file of any format. Its Docs are read one by one.
 
-    Raises what ``read_corpus`` does, where it is about single lines while the Docs are made.
+    Raises the errors of ``read_corpus``; those for single lines while the Docs are read.
     """
     chosen = guess(path) if format == "auto" else FORMATS.get(format)
     if chosen is None:
@@ -99,12 +99,12 @@ def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:
 
 
 def count_sentences(doc: Doc) -> int:
-    """The sentences of a Doc; one where they aren't known."""
+    """The number of sentences of a Doc; 1 if they aren't known."""
     return sum(1 for _ in doc.sents) if doc.has_annotation("SENT_START") else 1
 
 
 def guess_format(path: str | Path) -> str:
-    """Look at a file for its format, and tell the name of that.
+    """Detect the format of a file. Returns its name.
 
     Raises CorpusError if the file isn't text.
     """
@@ -112,7 +112,7 @@ def guess_format(path: str | Path) -> str:
 
 
 def guess(path: str | Path) -> Format:
-    """Look at a file for its format."""
+    """Detect the format of a file."""
     sample = _look_at(Path(path))
     return next(format for format in READERS if format.fits(sample))
 

@@ -1,4 +1,4 @@
-"""What texts are to a Hero: too long, foreign, or too much for a step or for the memory."""
+"""Whether texts suit a Hero: their length, unknown letters, and memory."""
 
 import os
 import sys
@@ -13,17 +13,17 @@ from spacy.training import Example
 from thinc.api import Model
 
 LIMIT_OF_GROUP = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux tells how much memory a container may have."""
+"""The memory limit of a container on Linux."""
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Texts of a part beside what a Hero holds.
+    """Lengths of a part's texts, compared to a Hero's limit of word pieces.
 
-    over_long: Docs with more word pieces than the Hero holds at once; it reads them in
-    overlapping pieces. tokens_beyond: their tokens that it would miss if it cut them off.
-    tokens_cut: tokens with more pieces than it holds, all but the first of which it does miss.
-    pieces: of all texts. unknown: those of them that stand for letters that the Hero doesn't know.
+    over_long: Docs with more word pieces than the limit; the Hero reads them in overlapping parts.
+    tokens_beyond: their tokens beyond the limit. tokens_cut: tokens with more pieces than the
+    limit, whose other pieces the Hero doesn't read. pieces: the word pieces of all texts. unknown:
+    pieces for letters that the Hero doesn't know.
     """
 
     over_long: int
@@ -35,7 +35,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class HeroFit:
-    """A Hero, the word pieces that it holds at once, and each part's texts beside that."""
+    """A Hero, its limit of word pieces, and the lengths of each part's texts."""
 
     hero: str
     limit: int
@@ -44,9 +44,9 @@ class HeroFit:
 
 @dataclass(frozen=True)
 class Step:
-    """The largest step of a training: its texts, their word pieces, and the bytes that it takes.
+    """The largest step of a training: its texts, their word pieces, and the bytes it needs.
 
-    memory: the bytes there are, of a GPU if there is one.
+    memory: available bytes, of the GPU if there is one.
     """
 
     texts: int
@@ -55,7 +55,7 @@ class Step:
     memory: int
 
     def describe(self) -> str:
-        """What it takes, in a sentence."""
+        """Its memory, in a sentence."""
         return (
             f"The largest step of training has {self.texts:,} texts of {self.pieces:,} word "
             f"pieces: it takes about {self.bytes / 1024**3:,.1f} GB of {self.memory / 1024**3:,.1f}"
@@ -64,10 +64,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Kept:
-    """The token vectors of a frozen Hero that a training would keep, were there room.
+    """The token vectors of a frozen Hero that a training keeps, if there is enough room.
 
-    tokens: of all texts that it reads more than once. layers, width: of the vectors, two bytes a
-    number. limit: gigabytes there is room for. folder: where; None is memory.
+    tokens: of all texts that are read more than once. layers, width: of the vectors, with two
+    bytes per number. limit: the maximum in gigabytes. folder: where; None is memory.
     """
 
     tokens: int
@@ -78,11 +78,11 @@ class Kept:
 
     @property
     def gigabytes(self) -> float:
-        """What they need."""
+        """Their size."""
         return self.tokens * self.layers * self.width * 2 / 1024**3
 
     def describe(self) -> str:
-        """What they need, and why, in a sentence."""
+        """Their size and how it is computed, in a sentence."""
         place = "in memory" if self.folder is None else f"in {self.folder}"
         return (
             f"The Hero is frozen: training keeps {self.gigabytes:,.2f} GB of token vectors {place} "
@@ -91,9 +91,9 @@ class Kept:
 
 
 def measure(parts: Mapping[str, Iterable[Doc]], name: str, hero: Any = None) -> HeroFit:
-    """Measure the texts of each part by a Hero, named as in the config, or as it is loaded.
+    """Measure the texts of each part with a Hero, given by its name or already loaded.
 
-    Raises ValueError where there is no such Hero.
+    Raises ValueError if the Hero doesn't exist.
     """
     from spacy_hgn.hero.hero_files import load_hero, piece_limit  # torch comes with it
 
@@ -104,7 +104,7 @@ def measure(parts: Mapping[str, Iterable[Doc]], name: str, hero: Any = None) -> 
 
 
 def count_over_long(docs: Iterable[Doc], tokenizer: Any, limit: int) -> Lengths:
-    """Count what has more word pieces than ``limit``, special ones included."""
+    """Count texts and tokens with more word pieces than ``limit``, including special ones."""
     room = limit - tokenizer.num_special_tokens_to_add()
     wholes = _encode(docs, tokenizer)
     over_long = [whole for whole in wholes if len(whole.ids) > limit]
@@ -120,10 +120,10 @@ def count_over_long(docs: Iterable[Doc], tokenizer: Any, limit: int) -> Lengths:
 def find_largest_step(
     examples: Sequence[Example], training: Mapping[str, Any], hero: Any, limit: int
 ) -> Step:
-    """The step that takes most, if the longest texts meet: estimated as a Transformer's layers.
+    """The step that needs most memory, if the longest texts are in one batch. An estimate.
 
-    Of each word piece 17 vectors a layer are kept for the way back, in float32, and three rows of
-    attention for each head; of each weight its gradient and the optimizer's two averages.
+    For the backward pass, a Transformer stores 17 vectors per word piece and layer in float32, and
+    three rows of attention per head. Each weight has a gradient and the optimizer's two averages.
     """
     from spacy.training.loop import subdivide_batch
 
@@ -150,9 +150,9 @@ def find_largest_step(
 
 
 def count_kept(node: Model, parts: Iterable[Sequence[Example]]) -> Kept | None:
-    """What a training keeps of the parts that it reads, if the loaded Hero is a frozen one.
+    """The vectors that a training keeps; None if the Hero isn't frozen.
 
-    Raises ValueError for layers that it hasn't.
+    Raises ValueError for layers that the Hero doesn't have.
     """
     from spacy_hgn.hero.frozen.frozen_hero import FrozenHero  # torch comes with it
 
@@ -168,7 +168,7 @@ def count_kept(node: Model, parts: Iterable[Sequence[Example]]) -> Kept | None:
 
 
 def _encode(docs: Iterable[Doc], tokenizer: Any) -> list[Any]:
-    """The word pieces of each text that has tokens."""
+    """The word pieces of each text with tokens."""
     from spacy_hgn.hero.word_pieces import encode_spans  # torch comes with it
 
     spans = [doc[:] for doc in docs if len(doc)]

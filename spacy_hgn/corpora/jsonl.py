@@ -1,4 +1,4 @@
-"""JSONL: a text and its character spans a line."""
+"""JSONL: one text with its character spans per line."""
 
 from .reading import Task
 from .records import BadRecord, Record
@@ -11,8 +11,8 @@ KEYS = frozenset({"text", "spans", "entities", "tokens"})
 def read_jsonl(record: Record, task: Task) -> Text:
     """Read ``{"text": ..., "spans": [{"start": ..., "end": ..., "label": ...}]}``.
 
-    Also read is ``"entities": [[start, end, label], ...]``. A text with neither, or null, has
-    no annotation: its tokens are missing.
+    ``"entities": [[start, end, label], ...]`` works as well. A text with neither, or with null,
+    isn't annotated: its tokens are missing.
     """
     text = record.get("text", str)
     spans, entities = (record.get(key, list, optional=True) for key in ("spans", "entities"))
@@ -28,4 +28,4 @@ JSONL = text_format(
     KEYS,
     lambda sample: sample.path.suffix in (".jsonl", ".json") or bool(sample.records),
 )
-"""What all JSON is that is nothing else."""
+"""The format of JSON that matches no other format."""

@@ -1,4 +1,4 @@
-"""Label Studio's JSON: tasks, and the regions that annotators marked in them; and its JSON-MIN."""
+"""Label Studio's JSON, with tasks and annotated regions, and its JSON-MIN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .spans import CharSpan
 from .texts import Text, is_first, text_format
 
 ANNOTATIONS = ("annotations", "completions")
-"""The key of annotations, and the one that it had before version 1."""
+"""The key of annotations, now and before version 1."""
 
 KEYS = frozenset(
     {*ANNOTATIONS, "data", "predictions", "drafts", "created_at", "updated_at", "inner_id"}
@@ -28,7 +28,7 @@ RESULT = frozenset(
 PASSED_OVER = frozenset(
     {"relation", "choices", "textarea", "rating", "number", "taxonomy", "datetime", "ranker"}
 )
-"""Types of results that say nothing about which characters are an entity."""
+"""Types of results that have nothing to do with spans of entities."""
 
 MARKS = frozenset({"annotation_id", "annotator", "lead_time"})
 KEYS_OF_MIN = MARKS | HARMLESS | {"created_at", "updated_at", "agreement", "project", "file_upload"}
@@ -36,10 +36,10 @@ KEYS_OF_MIN = MARKS | HARMLESS | {"created_at", "updated_at", "agreement", "proj
 
 
 def read_label_studio(record: Record, task: Task) -> Text | None:
-    """Read a task by the one annotation that counts, of those that nobody skipped or rejected.
+    """Read a task with its annotation, ignoring those that were skipped or rejected.
 
-    That is the only one; or else the one that is ground truth; or else any, if all are the same.
-    A task without one is left out.
+    If there are several annotations, the ground truth is used. Without one, all must be the same.
+    A task without annotation is left out.
     """
     text = _find_text(record.get("data", dict), task.settings.ignore, ' in "data"')
     key = next((key for key in ANNOTATIONS if key in record.value), ANNOTATIONS[0])
@@ -68,8 +68,8 @@ def read_label_studio(record: Record, task: Task) -> Text | None:
 def read_label_studio_min(record: Record, task: Task) -> Text | None:
     """Read ``{"text": ..., "label": [{"start": 0, "end": 8, "labels": ["PER"]}]}``.
 
-    The names of text and regions are those of the labelling interface. A record without regions
-    is a text without entities. Each annotation of a task is a record: all must be the same.
+    The keys of text and regions depend on the labelling interface. A record without regions is a
+    text without entities. Each annotation of a task is a record; all must be the same.
     """
     if not isinstance(record.value, dict):
         raise BadRecord(f"expected a JSON object, got {type(record.value).__name__}")
@@ -93,14 +93,14 @@ def read_label_studio_min(record: Record, task: Task) -> Text | None:
 
 
 def _find_text(data: dict[str, Any], ignore: Sequence[str], where: str = "") -> str:
-    """The text of a task: under "text", or the only string that it has. Raises BadRecord."""
+    """The text of a task: under "text", or its only string. Raises BadRecord."""
     texts = {key: data[key] for key in data if isinstance(data[key], str) and key not in ignore}
     if "text" in texts:
         return texts["text"]
     if len(texts) != 1:
         keys = ", ".join(data) or "none"
         raise BadRecord(
-            f"expected one text{where}, got the keys {keys}. Pass others over: --ignore KEY"
+            f"expected one text{where}, got the keys {keys}. Skip others with --ignore KEY"
         )
     return next(iter(texts.values()))
 
@@ -110,7 +110,7 @@ def _places(spans: Sequence[CharSpan]) -> list[tuple[str, str]]:
 
 
 def _read_annotation(annotation: dict[str, Any], task: Task) -> list[CharSpan]:
-    """The spans of an annotation, whose labels are of one set. Raises BadRecord."""
+    """The spans of an annotation, with one set of labels. Raises BadRecord."""
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         raise BadRecord(expected("as a list of objects", "result", results))
@@ -129,7 +129,7 @@ def _read_annotation(annotation: dict[str, Any], task: Task) -> list[CharSpan]:
     if len(spans) > 1:
         *_, last = spans
         names = " and ".join(spans)
-        raise BadRecord(f"labels of {names}, expected one set. Pass one over: --ignore {last}")
+        raise BadRecord(f"expected one set of labels, got {names}. Skip one with --ignore {last}")
     return next(iter(spans.values()), [])
 
 

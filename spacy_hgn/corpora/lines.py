@@ -7,16 +7,16 @@ from typing import NamedTuple
 from .errors import CorpusError
 
 BLANKS = " \t\r"
-"""What may surround tokens and tags; other white space, as U+00A0 or U+0085, is theirs."""
+"""White space around tokens and tags. Other kinds, such as U+00A0, belong to them."""
 
 _MARK = "\ufeff".encode()
 
 
 class Line(NamedTuple):
-    """A line without its end, or a record of a file, and where it stands.
+    """A line without its end, or a record of a file, with its place.
 
-    record: of a record its number, counted from 1. Then ``number`` is the line that it begins on,
-    and ``text`` the part of it that is spoken of.
+    record: the number of the record, from 1. ``number`` is then the line on which it begins, and
+    ``text`` the relevant part of it.
     """
 
     path: Path
@@ -31,11 +31,11 @@ class Line(NamedTuple):
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing but blanks is on it."""
+        """Whether the line is empty or only has blanks."""
         return not self.text.strip(BLANKS)
 
     def error(self, problem: str) -> CorpusError:
-        """The error that blames this line."""
+        """An error at this line."""
         place = "" if self.record is None else f"record {self.record}: "
         return CorpusError(self.path, place + problem, self.number, self.text)
 
@@ -45,7 +45,7 @@ def read_lines(path: str | Path) -> Iterator[Line]:
 
     Lines end in ``\n`` or ``\r\n`` and in nothing else.
 
-    Raises CorpusError where the file isn't UTF-8, or has the line ends of old Macs.
+    Raises CorpusError if the file isn't UTF-8, or has the line ends of old Macs.
     """
     path = Path(path)
     position = 0
@@ -67,17 +67,17 @@ def read_lines(path: str | Path) -> Iterator[Line]:
 
 
 def read_text(path: str | Path) -> str:
-    """All of a file's text, its line ends as they are.
+    """The whole text of a file, with its line ends.
 
-    Raises CorpusError where the file isn't UTF-8.
+    Raises CorpusError if the file isn't UTF-8.
     """
     data = Path(path).read_bytes().removeprefix(_MARK)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return "".join(line.text for line in read_lines(path))  # which tells the line
+        return "".join(line.text for line in read_lines(path))  # raises the error with the line
 
 
 def is_empty(path: str | Path) -> bool:
-    """Whether a file has nothing but blanks. Raises CorpusError where it isn't UTF-8."""
+    """Whether a file has only blanks. Raises CorpusError if it isn't UTF-8."""
     return all(line.is_blank for line in read_lines(path))

@@ -1,4 +1,4 @@
-"""A corpus's train, dev and test parts: which files they are, and their Docs."""
+"""The train, dev and test parts of a corpus: their files and Docs."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ from .repairs import REPORT_SUFFIX, Repairs
 from .settings import ReaderSettings, cannot_follow
 
 PARTS = {"train": ("train",), "dev": ("dev", "valid", "testa"), "test": ("test",)}
-"""The parts, and what a part's file or folder has in its name, as people publish them."""
+"""The parts, with the names of their files or folders in published corpora."""
 
 SHARED_TASK = "conll-2012-test"
-"""Of OntoNotes's release in columns the test part of the shared task, which published scores are
-of; its folder ``test`` has other texts too."""
+"""The test part of the shared task in OntoNotes's release in columns. Published scores are for it;
+the folder ``test`` has other texts too."""
 
 
 class Choice(NamedTuple):
-    """The files of a folder that are read, those that aren't, and what the first are."""
+    """The files of a folder to read, the skipped ones, and the pattern of the former."""
 
     paths: list[Path]
     passed_over: list[Path]
@@ -37,7 +37,7 @@ class Choice(NamedTuple):
 def find_parts(folder: Path) -> dict[str, Path]:
     """The file or folder of each part in a corpus's folder.
 
-    Raises CorpusError if the folder isn't there, or a part isn't, or several things may be it.
+    Raises CorpusError if the folder or a part doesn't exist, or if a part is ambiguous.
     """
     if not folder.is_dir():
         raise CorpusError(folder, "expected a folder that holds the train, dev and test parts")
@@ -45,13 +45,13 @@ def find_parts(folder: Path) -> dict[str, Path]:
 
 
 def find_passed_over(folder: Path) -> list[Path]:
-    """What a corpus's folder has besides its parts that looks like one, and isn't taken."""
+    """Files in a corpus's folder that look like a test part but aren't used."""
     tests = [path for path in sorted(folder.iterdir()) if _is_test(path)]
     return [path for path in tests if path not in _prefer_shared_task(tests)]
 
 
 def list_files(folder: Path, glob: str = "*") -> list[Path]:
-    """The files below a folder, without hidden ones and what ``spacy hgn convert`` writes."""
+    """The files below a folder, except hidden ones and output of ``spacy hgn convert``."""
     written = (SPACY_SUFFIX, REPORT_SUFFIX)
     return [
         path
@@ -63,9 +63,9 @@ def list_files(folder: Path, glob: str = "*") -> list[Path]:
 
 
 def choose_files(paths: Sequence[Path]) -> Choice:
-    """Of paths with ``*gold_conll`` files these alone, of brat's its ``.ann`` files, else all.
+    """Choose the files to read: ``*gold_conll`` files, brat's ``.ann`` files, or else all files.
 
-    Raises CorpusError for a text without the ``.ann`` file that others have.
+    Raises CorpusError for a text without an ``.ann`` file if other texts have one.
     """
     gold = [path for path in paths if path.match(FILE_PATTERN)]
     if gold:
@@ -84,13 +84,11 @@ def choose_files(paths: Sequence[Path]) -> Choice:
 def read_part(
     path: Path, nlp: Language, *, format: str = "auto", repairs: Repairs = None, **settings: Any
 ) -> LoadedCorpus:
-    """Read a file of any format, ``.spacy`` among them, or all files below a folder.
+    """Read a file of any format, including ``.spacy``, or all files below a folder.
 
-    An empty file is an empty Corpus.
+    An empty file is an empty corpus. format, repairs, settings: as in ``read_corpus``.
 
-    format, repairs, settings: those of ``read_corpus``.
-
-    Raises CorpusError for what can't be read.
+    Raises CorpusError if a file can't be read.
     """
     paths = [path]
     if path.is_dir():
@@ -105,13 +103,13 @@ def read_part(
 
 
 def iterate_docs(path: Path, nlp: Language) -> Iterator[Doc]:
-    """The Docs of a ``.spacy`` file or a folder of such, of which one is read at a time."""
+    """The Docs of a ``.spacy`` file or of a folder, read one file at a time."""
     for each in list_docbins(path):
         yield from read_docbin(each, nlp)
 
 
 def split_sentences(doc: Doc) -> list[Span]:
-    """A Doc's sentences; the whole of it where they aren't known."""
+    """A Doc's sentences; the whole Doc if they aren't known."""
     return list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
 
 
@@ -138,7 +136,7 @@ def _prefer_shared_task(tests: Sequence[Path]) -> list[Path]:
 
 
 def _is_beside(path: Path) -> bool:
-    """Whether it lies beside the data and is none: hidden, or a report of repairs."""
+    """Whether it isn't data: a hidden file or a report of repairs."""
     return path.name.startswith(".") or path.name.endswith(REPORT_SUFFIX)
 
 

@@ -1,4 +1,4 @@
-"""Prodigy's JSONL: a text, its spans, and what an annotator answered."""
+"""Prodigy's JSONL: a text, its spans, and the annotator's answer."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from .texts import Text, is_first, text_format
 
 JUDGED = {"accept": "accepted", "reject": "rejected", "ignore": "ignored"}
 MARKS = frozenset({"answer", "_input_hash", "_task_hash", "_session_id", "_annotator_id"})
-"""Keys that Prodigy gives to records, and nobody else."""
+"""Keys that only Prodigy uses."""
 
 RELATIONS = frozenset({"relations", "arcs"})
 KEYS = MARKS | RELATIONS | {"text", "spans", "tokens", "label", "priority", "score", "pattern"}
 KEYS |= {"_view_id", "_timestamp", "_is_binary", "_session", "_block", "flagged"}
-KEYS |= {"view_id", "versions", "sessions", "default"}  # of what was reviewed
+KEYS |= {"view_id", "versions", "sessions", "default"}  # of reviewed records
 
 
 def read_prodigy(record: Record, task: Task) -> Text | None:
-    """Read a record: an accepted one is gold, an ignored one is left out.
+    """Read a record. An accepted record is gold, an ignored one is left out.
 
-    Of a rejected one the spans are wrong, and nothing is known besides; it is left out unless
-    there is a place for wrong spans, ``settings.rejected``. Where an annotator was shown one
-    suggestion and said yes or no, nothing is known besides either.
+    In a rejected record, the spans are wrong and all other tokens are unknown. It is left out
+    unless ``settings.rejected`` names a key for wrong spans. If an annotator only accepted or
+    rejected one suggestion, all other tokens are unknown too.
     """
     text, items = record.get("text", str), record.get("spans", list, optional=True)
     answer, key = record.value.get("answer"), task.settings.rejected
@@ -55,7 +55,7 @@ def read_prodigy(record: Record, task: Task) -> Text | None:
 
 
 def _judge_span(span: CharSpan) -> CharSpan:
-    """A span may have an answer of its own."""
+    """Check a span's own answer, if it has one."""
     answer = span.source.get("answer", "accept") if isinstance(span.source, dict) else "accept"
     if answer not in ("accept", "reject"):
         return span._replace(problem=expected("of a span as accept or reject", "answer", answer))
@@ -63,7 +63,7 @@ def _judge_span(span: CharSpan) -> CharSpan:
 
 
 def _is_partial(record: dict[str, Any]) -> bool:
-    """Whether the annotator could say yes or no to spans, and add none."""
+    """Whether the annotator could only accept or reject spans, not add any."""
     spans = record.get("spans") or ()
     asked_each = any(isinstance(span, dict) and "answer" in span for span in spans)
     return asked_each or bool(record.get("_is_binary")) or record.get("_view_id") == "ner"

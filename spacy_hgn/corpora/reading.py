@@ -1,4 +1,4 @@
-"""What a reader of a format is given, and what it gives."""
+"""The input and output of the readers of formats."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
@@ -18,10 +18,10 @@ from .settings import ReaderSettings
 class Task:
     """How to read files.
 
-    nlp: gives the vocabulary, and tokenizes texts. repairs: a list that takes repairs; without
-    one, every bad line is an error. counts: takes what was done to records and spans besides
-    reading them, in words, and how often. annotated: texts that several annotators may have
-    annotated: a hash of the spans, and where they stand.
+    nlp: provides the vocabulary and the tokenizer. repairs: a list to add repairs to; without one,
+    every bad line is an error. counts: how many records and spans were left out or changed, by
+    description. annotated: for each text that several annotators may have annotated, a hash of its
+    spans and their place.
     """
 
     nlp: Language
@@ -31,21 +31,21 @@ class Task:
     annotated: dict[Hashable, tuple[int, tuple[int, int | None]]] = field(default_factory=dict)
 
     def renew_vocab(self) -> None:
-        """Forget all words, for they would fill the memory. Docs made before keep theirs."""
+        """Start a new vocabulary, to free memory. Existing Docs keep theirs."""
         self.nlp = spacy.blank(self.nlp.lang or "xx")
 
 
 class Reading(NamedTuple):
-    """The Docs of a file, one after the other, and in words how it is read."""
+    """The Docs of a file, read one by one. found: its format in words."""
 
     found: str
     docs: Iterator[Doc]
 
 
 class Sample(NamedTuple):
-    """The beginning of a file, by which its format is known.
+    """The beginning of a file, for detecting its format.
 
-    first: its first line that isn't blank. records: the first JSON records, if it has such.
+    first: its first line that isn't blank. records: its first JSON records, if there are any.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
     records: list[Any]
 
     def every(self, fits: Callable[[dict[str, Any]], bool]) -> bool:
-        """Whether the records are objects that fit."""
+        """Whether all records are objects that fit."""
         return bool(self.records) and all(isinstance(r, dict) and fits(r) for r in self.records)
 
     def any(self, fits: Callable[[dict[str, Any]], bool]) -> bool:
@@ -65,8 +65,8 @@ class Sample(NamedTuple):
 class Format:
     """A format.
 
-    read: the reader. fits: whether a file looks like it. follows: the settings that it has a use
-    for. unit: what its Docs are made of, "sentences" or, where it doesn't tell them, "texts".
+    read: the reader. fits: whether a file looks like this format. follows: the settings that it
+    supports. unit: the content of its Docs, "sentences" or, if these aren't known, "texts".
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""JSON records of a file: one a line, or those of one list."""
+"""The JSON records of a file: one per line, or one list."""
 
 import json
 from collections.abc import Callable, Iterator, Set
@@ -15,7 +15,7 @@ HARMLESS = frozenset(
     {"id", "_id", "uid", "doc_id", "sent_id", "meta", "metadata", "source", "url", "title"}
     | {"lang", "language", "date", "timestamp", "split"}
 )
-"""Keys of records that say nothing about entities."""
+"""Keys of records that have nothing to do with entities."""
 
 _WHITE = " \t\r\n"
 _IN_WORDS: dict[type, str] = {str: "as a string", list: "as a list", dict: "as an object"}
@@ -23,19 +23,19 @@ _Found = TypeVar("_Found")
 
 
 class BadRecord(ValueError):
-    """What is wrong with a record. It is an error, or else the record is left out."""
+    """An invalid record. It is an error, or the record is left out."""
 
 
 class Record(NamedTuple):
-    """A record, and where it stands."""
+    """A record with its place."""
 
     line: Line
     value: Any
 
     def get(self, key: str, type_: type, optional: bool = False) -> Any:
-        """A value of a type, or of those that are optional None.
+        """The value of a key, with the given type; None if it is optional and missing.
 
-        Raises BadRecord for any other, and where the record is no object.
+        Raises BadRecord for another type, and if the record isn't an object.
         """
         if not isinstance(self.value, dict):
             raise BadRecord(f"expected a JSON object, got {type(self.value).__name__}")
@@ -51,12 +51,11 @@ def read_each(
     read: Callable[[Record, Task], _Found | None],
     known: Set[str] | None = None,
 ) -> Iterator[_Found]:
-    """What a function makes of each record of a file; None leaves it out.
+    """Apply a function to each record of a file, leaving out records for which it returns None.
 
-    known: the keys that records have; None where the function looks at them.
+    known: the keys of records; None if the function checks them.
 
-    Raises CorpusError for a key that isn't known, harmless or to be ignored, and for what the
-    function raises as BadRecord, unless that is repaired.
+    Raises CorpusError for an unknown key, and for a BadRecord that isn't repaired.
     """
     for record in read_records(path, task.repairs):
         keys = record.value if known is not None and isinstance(record.value, dict) else ()
@@ -73,23 +72,23 @@ def read_each(
 
 
 def read_records(path: str | Path, repairs: Repairs = None) -> Iterator[Record]:
-    """Read the records of a file: of a JSON list, or else a record a line.
+    """Read the records of a file: of a JSON list, or one per line.
 
-    A list is kept as text alone, and its records are made one after the other.
+    A list is held in memory as text, and its records are decoded one by one.
 
-    repairs: a list that takes repairs; without one, a line that isn't JSON is an error.
+    repairs: a list to add repairs to; without one, a line that isn't JSON is an error.
     """
     return _read_list(Path(path)) if is_list(path) else _read_each_line(path, repairs)
 
 
 def is_list(path: str | Path) -> bool:
-    """Whether a file is one JSON list of records, and not a record a line."""
+    """Whether a file is one JSON list of records, not one record per line."""
     letters = (char for line in read_lines(path) for char in line.text if char not in _WHITE)
     return "".join(islice(letters, 2)) in ("[{", "[[", "[]")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. Raises ValueError for a key that it has twice: one would be passed over."""
+    """Make an object. Raises ValueError for a duplicate key, which JSON would ignore."""
     value = dict(pairs)
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -113,7 +112,7 @@ def _read_each_line(path: str | Path, repairs: Repairs) -> Iterator[Record]:
 
 
 def _read_list(path: Path) -> Iterator[Record]:
-    """The elements of a list, each decoded when it is wanted."""
+    """The elements of a list, decoded one by one."""
     text = read_text(path)
     place = _skip(text, text.index("[") + 1)
     number, counted = 1, 0
@@ -137,7 +136,7 @@ def _read_list(path: Path) -> Iterator[Record]:
 
 
 def _skip(text: str, place: int) -> int:
-    """The next place that isn't white."""
+    """The next position that isn't white space."""
     while place < len(text) and text[place] in _WHITE:
         place += 1
     return place

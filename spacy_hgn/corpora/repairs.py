@@ -1,15 +1,16 @@
-"""Errors, or repairs that are written down: what ``--lenient`` decides.
+"""Errors, or repairs with ``--lenient``.
 
-The one rule: **keep every token, never guess a type, and call unknown what can't be read.**
+The rule: **keep every token, never guess a type, and treat annotation that can't be read as
+missing.**
 
-- A tag that can't be read, and the tag of a line with too few or too many columns, is missing. So
-  is an entity right beside it that it may be a part of.
-- A tag that can't continue the entity before it begins a new one; an entity without its end
-  ends where it stands; a closing bracket without an opening one closes nothing.
-- A character span that doesn't fit the tokens, or overlaps one before it, is left out, and
-  its tokens that are in no entity are missing; all such tokens of the text where it doesn't say
-  which characters it means.
-- A line or record that holds no token, or no text, is left out.
+- A tag that can't be read, or that is on a line with too few or too many columns, is missing. So
+  is an adjacent entity that it may belong to.
+- A tag that can't continue the entity before it begins a new one. An entity without its end ends
+  where it is. A closing bracket without an opening one is ignored.
+- A character span that doesn't match the tokens, or that overlaps an earlier one, is left out. Its
+  tokens that are in no entity are missing. If the span has no valid characters, all tokens of the
+  text that are in no entity are missing.
+- A line without a token and a record without a text are left out.
 """
 
 from dataclasses import dataclass
@@ -17,12 +18,12 @@ from dataclasses import dataclass
 from .lines import Line
 
 REPORT_SUFFIX = ".repairs.jsonl"
-"""What the name of a file that tells repairs ends with."""
+"""The suffix of files that list repairs."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One repair: where it was made, why, what stood there and what it became."""
+    """One repair: its place, the reason, the text before and after."""
 
     file: str
     line: int
@@ -32,15 +33,15 @@ class Repair:
 
 
 Repairs = list[Repair] | None
-"""A list to write repairs to, or None where every problem is an error."""
+"""A list to add repairs to, or None if every problem is an error."""
 
 
 def repair_or_raise(
     repairs: Repairs, line: Line, problem: str, became: str, was: str | None = None
 ) -> None:
-    """Write down a repair, or raise CorpusError if there is no list to write it to.
+    """Add a repair to the list, or raise CorpusError if there is none.
 
-    was, became: what stood there, by default the whole line, and what replaces it.
+    was: the text before, by default the whole line. became: the text after.
     """
     if repairs is None:
         error = line.error(problem)

@@ -1,4 +1,4 @@
-"""Tag schemes: IOB1, IOB2, IOBES, BILUO, BMES, BMEWO, IO, and which of them a corpus uses."""
+"""Tag schemes (IOB1, IOB2, IOBES, BILUO, BMES, BMEWO, IO) and their detection."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from .sentences import MISSING_TAG, Notation, TokenSpan, write_tags
 OUTSIDE = "O"
 
 BEGIN, CONTINUE, OPEN = "BSUW", "IMEL", "BIM"
-"""Prefixes that begin an entity, that go on with one, and after which it may go on."""
+"""Prefixes that begin an entity, that continue one, and after which it may continue."""
 
 _TAG = re.compile(f"([{BEGIN}{CONTINUE}])-(.+)", re.DOTALL)
 
@@ -21,9 +21,9 @@ _TAG = re.compile(f"([{BEGIN}{CONTINUE}])-(.+)", re.DOTALL)
 class TagScheme:
     """A scheme of prefixed tags, ``B-geo-loc``: the prefix ends at the first hyphen.
 
-    name: as users know it. single, first, last: the prefixes of an entity's only, first and
-    last token; those between have middle. touching: the first token's right after an entity of
-    the same label, where that makes a difference.
+    name: for users. single, first, last, middle: the prefixes of an entity's only, first, last
+    and other tokens. touching: the prefix of the first token directly after an entity with the
+    same label, if it differs.
     """
 
     name: str
@@ -35,12 +35,12 @@ class TagScheme:
 
     @property
     def letters(self) -> str:
-        """What its tags may begin with."""
+        """The letters that its tags may begin with."""
         return f"{OUTSIDE}{MISSING_TAG}B{self.middle}{self.single}{self.last}"
 
     expected = (
-        "O, - for a missing tag, or one of B I E S L U M W, a hyphen and a label (labels without "
-        "a prefix are the scheme io, which has to be named)"
+        "O, - for a missing tag, or one of B I E S L U M W, a hyphen and a label (for labels "
+        "without a prefix, set the scheme io)"
     )
 
     def knows(self, tag: str) -> bool:
@@ -48,10 +48,10 @@ class TagScheme:
         return tag == OUTSIDE or split_tag(tag) is not None
 
     def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities that tags name, the same under every scheme.
+        """The entities in tags, the same for every scheme.
 
-        B, S, U and W begin an entity; so does a tag that has no entity of its label before it
-        to continue. E, L, S, U and W end one. What isn't a tag is outside.
+        B, S, U and W begin an entity, and so does a tag without an entity of its label before it.
+        E, L, S, U and W end one. Anything that isn't a tag is outside.
         """
         entities: list[TokenSpan] = []
         is_open = False
@@ -85,7 +85,7 @@ class TagScheme:
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """The tokens of entities that a tag which can't be read may be a part of."""
+        """The tokens of entities to which an unread tag may belong."""
         return {
             i
             for start, end, _ in entities
@@ -98,8 +98,8 @@ class TagScheme:
 class Labels:
     """IO without prefixes: a token's tag is the label of its entity.
 
-    Entities of one label that touch can't be told from one entity. No file is taken for this
-    scheme unless it is named: any column of words would be tags.
+    Adjacent entities with the same label look like one entity. This scheme is never detected,
+    because any column of words would match it.
     """
 
     name = "IO"
@@ -112,7 +112,7 @@ class Labels:
         return split_tag(tag) is None and is_label(tag) and any(map(str.isalnum, tag))
 
     def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities that tags name: runs of one label."""
+        """The entities in tags: runs of one label."""
         entities: list[TokenSpan] = []
         for i, tag in enumerate(tags):
             if tag in (OUTSIDE, MISSING_TAG):
@@ -133,7 +133,7 @@ class Labels:
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """The tokens of entities that a tag which can't be read may be a part of."""
+        """The tokens of entities to which an unread tag may belong."""
         touching = [e for e in entities if e[0] - 1 in unread or e[1] in unread]
         return {i for start, end, _ in touching for i in range(start, end)}
 
@@ -147,13 +147,13 @@ BMEWO = TagScheme("BMEWO", single="W", first="B", last="E", middle="M")
 IO = Labels()
 
 FOUND = (IOB2, IOB1, IOBES, BILUO, BMES, BMEWO)
-"""The schemes that a file is looked at for."""
+"""The schemes that can be detected."""
 
 NOTATIONS: dict[str, Notation] = {
     **{"iob2": IOB2, "bio": IOB2, "iob1": IOB1, "iobes": IOBES, "bioes": IOBES},
     **{"biluo": BILUO, "bilou": BILUO, "bmes": BMES, "bmewo": BMEWO, "io": IO},
 }
-"""The schemes by all their names."""
+"""All schemes, under all their names."""
 
 
 def split_tag(tag: str) -> tuple[str, str] | None:
@@ -163,7 +163,7 @@ def split_tag(tag: str) -> tuple[str, str] | None:
 
 
 def is_label(label: object) -> bool:
-    """Whether the component could learn entities of this label."""
+    """Whether the component can learn entities with this label."""
     try:
         check_label(label)  # type: ignore[arg-type]
     except ValueError:
@@ -172,12 +172,12 @@ def is_label(label: object) -> bool:
 
 
 def find_scheme(sentences: Iterable[Sequence[str]]) -> TagScheme:
-    """The scheme in which all tags are valid, or failing that, the most of them.
+    """The scheme in which all tags are valid, or else most of them.
 
-    Of several such schemes the first whose prefixes they have is taken: IOB2, then IOB1,
-    IOBES, BILUO, BMES, BMEWO.
+    If there are several, the first one with the same prefixes: IOB2, then IOB1, IOBES, BILUO, BMES,
+    BMEWO.
 
-    sentences: the tags of each sentence. They are gone through once.
+    sentences: the tags of each sentence, read once.
     """
     impossible: Counter[TagScheme] = Counter()
     foreign: Counter[TagScheme] = Counter()

@@ -1,4 +1,4 @@
-"""A sentence of a corpus: as its file tags it, and as its entities are."""
+"""A sentence of a corpus, with its tags or its entities."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from .lines import Line
 from .repairs import Repairs, repair_or_raise
 
 MISSING_TAG = "-"
-"""The tag of a token whose annotation isn't told."""
+"""The tag of a token without annotation."""
 
 UNREAD = "\n"
-"""What stands for a tag that can't be read, once that is told; no line has it."""
+"""The placeholder for a tag that can't be read and was already reported."""
 
 TokenSpan = tuple[int, int, str]
 """First token, token after the last, label."""
@@ -19,7 +19,7 @@ TokenSpan = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class TaggedSentence:
-    """A sentence as its file has it."""
+    """A sentence with the tags in its file."""
 
     words: list[str]
     tags: list[str]
@@ -33,17 +33,17 @@ class Sentence:
 
     words: list[str]
     entities: list[TokenSpan]
-    """In order; none overlaps another."""
+    """In order, without overlaps."""
     missing: list[int]
-    """Tokens whose annotation isn't told."""
+    """Tokens without annotation."""
     starts_document: bool = False
 
 
 class Notation(Protocol):
-    """A way to write entities down, one tag a token.
+    """A notation for entities, with one tag per token.
 
-    ``read`` makes entities of any tags that it knows; tags are valid if ``write`` makes the
-    same tags of those entities again.
+    ``read`` accepts all tags that it knows. Tags are valid if ``write`` turns the entities into
+    the same tags again.
     """
 
     @property
@@ -51,7 +51,7 @@ class Notation(Protocol):
 
     @property
     def expected(self) -> str:
-        """The tags that it knows, in words."""
+        """The known tags, in words."""
 
     def knows(self, tag: str) -> bool: ...
 
@@ -62,13 +62,13 @@ class Notation(Protocol):
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """Tokens whose tags may mean something else, as those beside them can't be read."""
+        """Tokens whose tags are uncertain because an adjacent tag can't be read."""
 
 
 def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None) -> Sentence:
     """Find the entities of a sentence.
 
-    repairs: a list that takes repairs; without one, what is invalid raises CorpusError.
+    repairs: a list to add repairs to; without one, an invalid tag raises CorpusError.
     """
     tags = _read_tags(tagged, notation, repairs)
     entities = notation.read(tags)
@@ -84,7 +84,7 @@ def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None)
 
 
 def _read_tags(tagged: TaggedSentence, notation: Notation, repairs: Repairs) -> list[str]:
-    """The tags, missing where they can't be read, and where they hang on such ones."""
+    """The tags; missing if they, or tags they depend on, can't be read."""
     tags, unread = list(tagged.tags), set()
     for i, tag in enumerate(tagged.tags):
         if tag == UNREAD or (tag != MISSING_TAG and not notation.knows(tag)):
@@ -94,13 +94,13 @@ def _read_tags(tagged: TaggedSentence, notation: Notation, repairs: Repairs) -> 
             problem = f"unknown tag {tag!r}, expected {notation.expected}"
             repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING_TAG, was=tag)
     for i in sorted(notation.unsure(notation.read(tags), tags, unread)) if unread else ():
-        problem = f"the tag {tags[i]} hangs on one that can't be read"
+        problem = f"the tag {tags[i]} depends on one that can't be read"
         repair_or_raise(repairs, tagged.lines[i], problem, became=MISSING_TAG, was=tags[i])
         tags[i] = MISSING_TAG
     return tags
 
 
 def write_tags(entities: Sequence[TokenSpan], tags: Sequence[str], notation: Notation) -> list[str]:
-    """The tags of the entities, missing where the given tags are."""
+    """The tags of the entities; missing where the given tags are missing."""
     valid = notation.write(entities, len(tags))
     return [MISSING_TAG if tag == MISSING_TAG else valid[i] for i, tag in enumerate(tags)]

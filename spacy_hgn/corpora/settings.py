@@ -1,4 +1,4 @@
-"""How corpora are read: all that a user can choose."""
+"""The user's settings for reading corpora."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -14,20 +14,19 @@ OFFSETS = ("characters", "utf16")
 
 @dataclass(frozen=True)
 class ReaderSettings:
-    """ReaderSettings of the readers, each with what it is unless it is given.
+    """Settings of the readers.
 
-    delimiter: of columns, "tab"; "blank" for any run of blanks and tabs; "auto" for the one that
-    most lines use. column: the tag's column, counted from 1, or from the end if negative; only if
-    it is positive, lines may differ in the columns that they have. token_column: the token's, the
-    same way; None is the first, and refused where that holds numbers that count up. scheme: one of
-    ``NOTATIONS``, or "auto" for the one that the tags follow. comments: whether lines before a
-    sentence that begin with a ``#`` are none of its tokens. tag_names: what tags that are integers
-    stand for. ignore: keys of records to pass over. rejected: the key of ``doc.spans`` for spans
-    that an annotator rejected; None leaves them out. offsets: what spans are counted in,
-    "characters"; "utf16" where an emoji is two; "auto" for what fits their words. merge: sentences
-    a Doc.
+    delimiter: of columns: "tab", "blank" for any run of blanks and tabs, or "auto" for the one in
+    most lines. column: the tag's column, from 1, or negative from the end; if both columns are
+    positive, lines may have different numbers of columns. token_column: the token's column,
+    likewise; None is the first, which is an error if that numbers the tokens. scheme: one of
+    ``NOTATIONS``, or "auto" to detect it. comments: whether to skip lines before a sentence that
+    begin with ``#``. tag_names: the names of integer tags. ignore: keys of records to skip.
+    rejected: the key of ``doc.spans`` for rejected spans; None leaves them out. offsets: the unit
+    of spans: "characters", "utf16", in which an emoji counts as two, or "auto" for the one that
+    matches their text. merge: sentences per Doc.
 
-    Raises ValueError for what there isn't.
+    Raises ValueError for unknown values.
     """
 
     delimiter: str = "auto"
@@ -59,10 +58,10 @@ class ReaderSettings:
                 "for both."
             )
         if self.merge < 1:
-            raise ValueError(f"Expected to put 1 or more sentences into a Doc, got {self.merge}.")
+            raise ValueError(f"merge: expected 1 or more sentences per Doc, got {self.merge}.")
 
     def refuse_others(self, path: str | Path, format: str, followed: Collection[str]) -> None:
-        """Raise CorpusError for settings that a format would pass over in silence."""
+        """Raise CorpusError for settings that a format would silently ignore."""
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in followed and value != field.default:
@@ -70,5 +69,5 @@ class ReaderSettings:
 
 
 def cannot_follow(format: str, name: str, default: Any, value: Any) -> str:
-    """A format hasn't got what a setting is about."""
-    return f"{format} can't follow the setting {name}: expected {default!r}, got {value!r}"
+    """The message for a setting that a format doesn't support."""
+    return f"{format} doesn't support the setting {name}: expected {default!r}, got {value!r}"

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 CLOSE = 0.8
-"""Share of letters that two labels have in common, as difflib counts it."""
+"""The minimum similarity of two labels, as in difflib."""
 
 SHORTENED = 3
-"""Letters that a label has at least which is taken for the beginning of another one."""
+"""The minimum length of a label that may be the beginning of another one."""
 
 
 def find_similar(labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    """For each label that looks like a known one, that one."""
+    """Map each label that resembles a known one to that one."""
     by_letters = {_letters_of(label): label for label in known}
     found = {label: _find(_letters_of(label), list(by_letters)) for label in labels}
     return {label: by_letters[near] for label, near in found.items() if near is not None}
@@ -29,5 +29,5 @@ def _is_short_for(short: str, long: str) -> bool:
 
 
 def _letters_of(label: str) -> str:
-    """A label without what people write in other ways."""
+    """A label without case, hyphens and the like."""
     return "".join(filter(str.isalnum, label)).casefold()

@@ -1,4 +1,4 @@
-"""Spans of characters as files have them: ``{"start": 0, "end": 8, "label": "PER"}``."""
+"""Character spans in files: ``{"start": 0, "end": 8, "label": "PER"}``."""
 
 from collections.abc import Set
 from typing import Any, NamedTuple
@@ -11,23 +11,22 @@ MORE = frozenset(
     {"text", "token_start", "token_end", "score", "source", "priority", "pattern", "rank"}
     | {"id", "kb_id", "input_hash"}
 )
-"""Further keys of a span, which change nothing about it. Its text is compared with the text."""
+"""Other keys of a span, which are ignored, except that its text is compared."""
 
 
 Place = tuple[int, int]
-"""A span's first character, and the one behind its last."""
+"""A span's first character, and the one after its last."""
 
 
 class BadSpan(ValueError):
-    """What is wrong with a span. It is an error, or else its tokens are missing."""
+    """An invalid span. It is an error, or its tokens are missing."""
 
 
 class CharSpan(NamedTuple):
-    """A span as a file has it, of any type still.
+    """A span in a file, with values of any type.
 
-    source: what stands in the file. quote: the characters that it says it has, if it does.
-    problem: why it can't be read. is_wrong: whether it is known not to be an entity. line: where it
-    stands, if not where its text does.
+    source: the original value. quote: its text, if the file has it. problem: why it can't be read.
+    is_wrong: whether it is known not to be an entity. line: its place, if not that of its text.
     """
 
     start: Any
@@ -41,12 +40,12 @@ class CharSpan(NamedTuple):
 
     @property
     def place(self) -> Place | None:
-        """Start and end, if it has them."""
+        """Start and end, if they are valid."""
         given = type(self.start) is int and type(self.end) is int
         return (self.start, self.end) if given else None
 
     def says(self, text: str, place: Place) -> bool:
-        """Whether a place of a text has the words that the span says it has."""
+        """Whether the text at a place matches the span's quote."""
         return self.quote is None or _squeeze(self.quote) == _squeeze(text[slice(*place)])
 
 
@@ -55,7 +54,7 @@ def read_spans(
 ) -> list[CharSpan]:
     """The spans of a record: objects, or ``[0, 8, "PER"]``.
 
-    names: the keys of their start and end. more: other keys that they have.
+    names: the keys of start and end. more: other allowed keys.
     """
     return [_read_span(item, names, more) for item in items]
 
@@ -76,12 +75,13 @@ def _read_span(item: Any, names: tuple[str, str], more: Set[str]) -> CharSpan:
 
 
 def locate(span: CharSpan, text: str, offsets: str, is_from_javascript: bool) -> Place | None:
-    """Where a span is, counted in characters; None where it doesn't say.
+    """The place of a span in characters; None if it has none.
 
-    JavaScript counts in UTF-16, where an emoji is two. A span behind one is where its quote is.
-    offsets: "characters", "utf16" or "auto". is_from_javascript: whether it may be either.
+    JavaScript counts in UTF-16, in which an emoji counts as two. For a span after an emoji, its
+    quote decides. offsets: "characters", "utf16" or "auto". is_from_javascript: whether the unit
+    is unknown.
 
-    Raises BadSpan for a place that may be either, or that is amid an emoji.
+    Raises BadSpan for an ambiguous place, and for one inside an emoji.
     """
     place = span.place
     if place is None or all(char <= "\uffff" for char in text[: max(place)]):
@@ -93,8 +93,8 @@ def locate(span: CharSpan, text: str, offsets: str, is_from_javascript: bool) ->
         return other
     if offsets == "auto" and span.quote is None and is_from_javascript:
         raise BadSpan(
-            f"span {place[0]}-{place[1]} ({span.label}) behind an emoji, which is two characters "
-            "in JavaScript: expected --offsets utf16 or --offsets characters"
+            f"span {place[0]}-{place[1]} ({span.label}) after an emoji, which counts as two "
+            "characters in JavaScript: expected --offsets utf16 or --offsets characters"
         )
     if offsets == "auto" and span.quote is not None and other is not None:
         return other if span.says(text, other) and not span.says(text, place) else place
@@ -112,5 +112,5 @@ def _from_utf16(text: str, start: int, end: int) -> Place | None:
 
 
 def _squeeze(text: str) -> str:
-    """A text as annotation tools quote it: white space may be told in other ways."""
+    """A text with normalized white space, which annotation tools quote in different ways."""
     return " ".join(text.replace("\\n", " ").split())

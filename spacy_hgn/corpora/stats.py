@@ -1,4 +1,4 @@
-"""What a corpus's parts hold, and how they fit together."""
+"""Statistics of a corpus's parts, and how they fit together."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,16 +16,16 @@ from .similar_labels import find_similar
 
 Tags = tuple[str, ...]
 Annotations = dict[tuple[str, ...], dict[Tags, None]]
-"""Sentences by their tokens, each with the ways in which it is tagged."""
+"""Sentences by their tokens, each with all its taggings."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one part.
+    """Counts of one part.
 
-    unit: what is counted as sentences, "sentences" or, where no file tells them, "texts".
-    unannotated: tokens whose annotation is missing. crossing: entities across the start of a
-    sentence, which no prediction can be. types: entities per type, most first.
+    unit: the unit of ``sentences``: "sentences" or, if these aren't known, "texts". unannotated:
+    tokens without annotation. crossing: entities across the start of a sentence, which can't be
+    predicted. types: entities per type, most frequent first.
     """
 
     unit: str
@@ -40,7 +40,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Conflict:
-    """A sentence, and its entities in each of two parts."""
+    """A sentence that is annotated differently in two parts."""
 
     words: list[str]
     entities: dict[str, list[TokenSpan]]
@@ -50,8 +50,8 @@ class Conflict:
 class Overlap:
     """What two parts share.
 
-    sentences: different ones that are in both. conflicts: how many of them are annotated
-    differently, and examples: some of these.
+    sentences: distinct sentences in both. conflicts: how many of them are annotated differently.
+    examples: some of these.
     """
 
     parts: tuple[str, str]
@@ -64,8 +64,7 @@ class Overlap:
 class Gap:
     """Types that one part lacks and another has.
 
-    meant: of some of them one of the first part that it looks like, for the part whose types count,
-    which is the first of all.
+    meant: for the first part, similar types that it has.
     """
 
     part: str
@@ -74,7 +73,7 @@ class Gap:
     meant: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> list[str]:
-        """The types, with what was meant, maybe."""
+        """The types, with suggestions."""
         return [
             f"{type_} (did you mean {self.meant[type_]}?)" if type_ in self.meant else type_
             for type_ in self.types
@@ -82,7 +81,7 @@ class Gap:
 
 
 def count(docs: Iterable[Doc]) -> Counts:
-    """Count what Docs hold. They are gone through once."""
+    """Count sentences, tokens and entities of Docs, in one pass."""
     unit, n_sentences, n_tokens, n_unannotated, n_crossing = "sentences", 0, 0, 0, 0
     types: Counter[str] = Counter()
     for doc in docs:
@@ -108,16 +107,16 @@ def count(docs: Iterable[Doc]) -> Counts:
 def count_parts(folder: Path) -> dict[str, Counts]:
     """Count each part of a folder with ``.spacy`` parts.
 
-    Raises CorpusError if it hasn't got them.
+    Raises CorpusError if a part is missing.
     """
     nlp = spacy.blank("xx")
     return {part: count(iterate_docs(path, nlp)) for part, path in find_parts(folder).items()}
 
 
 def find_overlaps(parts: Mapping[str, Iterable[Doc]], n_examples: int = 3) -> list[Overlap]:
-    """Compare the sentences of each two parts, token by token.
+    """Compare the sentences of each pair of parts, token by token.
 
-    Tokens without annotation contradict nothing.
+    Tokens without annotation never differ.
     """
     annotations = {part: _collect(docs) for part, docs in parts.items()}
     overlaps = []
@@ -135,7 +134,7 @@ def find_overlaps(parts: Mapping[str, Iterable[Doc]], n_examples: int = 3) -> li
 
 
 def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
-    """The types that each part lacks of each other one; of parts that have entities."""
+    """The types that each part lacks and another has, among parts with entities."""
     annotated = {part: counted.types for part, counted in counts.items() if counted.entities}
     gaps = []
     for other, part in permutations(annotated, 2):
@@ -147,8 +146,8 @@ def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
 
 
 def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
-    """In words: parts without sentences or entities, entities across the start of a sentence, and
-    types that not all parts have."""
+    """Messages about parts without sentences or entities, entities across the start of a sentence,
+    and types that some parts lack."""
     empty = [f"{part} is empty" for part, counted in counts.items() if not counted.tokens]
     bare = [
         f"{part} has no entities"
@@ -190,7 +189,7 @@ def _tags(sentence: Span) -> Iterator[str]:
 
 
 def _find_conflict(some: Iterable[Tags], others: Iterable[Tags]) -> tuple[Tags, Tags] | None:
-    """The first two of the ways to tag a sentence that contradict each other."""
+    """The first pair of different taggings of a sentence."""
     return next((pair for pair in product(some, others) if _differ(*pair)), None)
 
 

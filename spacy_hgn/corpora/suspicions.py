@@ -1,7 +1,8 @@
-"""Files of columns that could be read line by line, and would be misread as a whole."""
+"""Detect files of columns whose lines are valid but whose columns are mistaken."""
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from .lines import Line
 from .schemes import IOB2
@@ -12,10 +13,11 @@ _RANGE = re.compile(r"\d+[-.]\d+")
 
 
 class Suspicions:
-    """Looks at all sentences of a file for words that are none.
+    """Checks all sentences of a file for words that aren't words.
 
-    Comments, where most sentences begin with one. Numbers, where those of most sentences count
-    up. Tags, where all words are tags and not all tags are.
+    Comments: if most sentences begin with one. Numbers: if they count up in most sentences,
+    and so words of which most sentences have but one. Tags: if all words are tags, but not all tags
+    are.
     """
 
     def __init__(self) -> None:
@@ -25,7 +27,7 @@ class Suspicions:
         self._first: dict[str, Line] = {}
 
     def look(self, lines: Sequence[Line], words: Sequence[str], tags: Sequence[str]) -> None:
-        """Look at a sentence; not at lines that are comments."""
+        """Check a sentence, without comment lines."""
         if not words:
             return
         known = [tag == MISSING_TAG or IOB2.knows(tag) for tag in tags]
@@ -35,7 +37,9 @@ class Suspicions:
         numbers = [word for word in words if not is_range(word)]
         if len(numbers) > 1:
             self._several += 1
-        if len(numbers) > 1 and _count_up(numbers):
+        has_others = len(lines[0].text.split()) > 2  # which may be the words
+        is_same = has_others and len(set(numbers)) == 1
+        if len(numbers) > 1 and (is_same or _count_up(numbers)):
             self._counting += 1
             self._first.setdefault("number", lines[0])
         self._first.setdefault("any", lines[0])
@@ -48,15 +52,16 @@ class Suspicions:
         return 2 * self._commented > self._sentences
 
     def raise_words(self) -> None:
-        """Raise CorpusError where the words are numbers that count up, or tags."""
+        """Raise CorpusError if the words are numbers that count up, or tags."""
         if 2 * self._counting > self._several:
             raise self._first["number"].error(
-                "the words are numbers that count up, expected words. Name the column that has "
-                "them: --token-column 2, and the tag's: --column"
+                "the words are numbers that count up, or the same all through a sentence, expected "
+                "words. Set the column of the words: --token-column 2, and that of the tags: "
+                "--column"
             )
         if self._sentences and self._tags_alone and not self._all_tagged:
             raise self._first["any"].error(
-                "the words are tags, expected words. Name the column that has them and the tag's: "
+                "the words are tags, expected words. Set the columns of words and tags: "
                 "--token-column 2 --column 1"
             )
 
@@ -67,7 +72,7 @@ def looks_like_comment(line: Line) -> bool:
 
 
 def is_range(cell: str) -> bool:
-    """Whether it numbers no token: ``2-3``, a word of two tokens; ``8.1``, one that isn't there."""
+    """Whether a number isn't of one token: ``2-3`` is several tokens, ``8.1`` an empty one."""
     return _RANGE.fullmatch(cell) is not None
 
 
@@ -80,5 +85,4 @@ def begins_with_number(line: Line) -> bool:
 def _count_up(words: Sequence[str]) -> bool:
     if not all(_NUMBER.fullmatch(word) and len(word) < 10 for word in words):
         return False
-    first = int(words[0])
-    return all(int(word) == first + i for i, word in enumerate(words))
+    return all(int(word) < int(after) for word, after in pairwise(words))

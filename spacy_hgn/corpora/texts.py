@@ -1,4 +1,4 @@
-"""Texts and their spans of characters, whatever a file calls them, become Docs."""
+"""Turn texts and their character spans into Docs, for all formats."""
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
@@ -22,10 +22,10 @@ IN_UTF16 = "spans counted in UTF-16, as JavaScript does"
 
 @dataclass(frozen=True)
 class Text:
-    """A text. spans: None if nobody annotated it. line: where it stands.
+    """A text. spans: None if it isn't annotated. line: its place.
 
-    is_partial: whether nothing is known of tokens outside of the spans. is_from_javascript: whether
-    a tool wrote it that may count an emoji as two characters.
+    is_partial: whether tokens outside the spans are unknown. is_from_javascript: whether it comes
+    from a tool that may count an emoji as two characters.
     """
 
     text: str
@@ -42,7 +42,7 @@ def text_format(
     fits: Callable[[Sample], bool],
     *follows: str,
 ) -> Format:
-    """A format of records with a text and its spans. known: the keys that they have, if fixed."""
+    """Make a format of records with a text and its spans. known: their keys, if fixed."""
 
     def read_file(path: Path, task: Task) -> Reading:
         return Reading("", make_text_docs(read_each(path, task, read, known), task))
@@ -51,14 +51,14 @@ def text_format(
 
 
 def is_first(line: Line, key: Hashable, spans: Sequence[CharSpan], task: Task) -> bool:
-    """Whether no annotator annotated a text before. key: what its file calls the text.
+    """Whether this is the first annotation of a text. key: identifies the text in its file.
 
-    Raises BadRecord where one did, and otherwise: nobody says who is right.
+    Raises BadRecord if an earlier annotation of the text is different.
     """
     places = hash(tuple(sorted((repr(span.place), repr(span.label)) for span in spans)))
     before, first = task.annotated.setdefault((line.path, repr(key)), (places, line.place))
     if before != places:
-        raise BadRecord(f"annotated in another way in line {first[0]}: expected one annotation")
+        raise BadRecord(f"annotated differently in line {first[0]}: expected one annotation")
     if first == line.place:
         return True
     task.counts["further annotations of a text, the same, left out"] += 1
@@ -82,9 +82,9 @@ def make_text_docs(texts: Iterable[Text], task: Task) -> Iterator[Doc]:
 
 @dataclass
 class _Annotation:
-    """What a text's spans are on its Doc.
+    """A text's annotation on its Doc.
 
-    labels: of the tokens that are in an entity. unclear: tokens of spans that can't be read.
+    labels: of the tokens in entities. unclear: tokens of spans that can't be read.
     """
 
     doc: Doc
@@ -96,7 +96,7 @@ class _Annotation:
     unclear: set[int] = field(default_factory=set)
 
     def annotate(self) -> None:
-        """Set entities, and what is known not to be one, on the Doc."""
+        """Set entities and wrong spans on the Doc."""
         for span in sorted(self.text.spans or (), key=lambda span: span.place or (0, 0)):
             self._add(span)
         if self.text.spans is None or self.text.is_partial:
@@ -139,10 +139,10 @@ class _Annotation:
             )
         described = f"span {start}-{end} {text[start:end]!r} ({label})"
         if not given.says(text, place):
-            raise BadSpan(f"{described} isn't what it says that it is, {given.quote!r}")
+            raise BadSpan(f"{described} doesn't match its text, {given.quote!r}")
         inside = text[start:end].strip()
         if not inside:
-            raise BadSpan(f"{described} has nothing but blanks")
+            raise BadSpan(f"{described} has only white space")
         first = start + text[start:end].index(inside)
         tokens = self._tokens_in(first, first + len(inside))
         span = self.doc.char_span(first, first + len(inside), label=label)
@@ -151,12 +151,12 @@ class _Annotation:
             raise BadSpan(f"misaligned {described}, tokens there: {words}")
         overlapped = [self.labels[i] for i in tokens if i in self.labels]
         if overlapped and not given.is_wrong:
-            raise BadSpan(f"{described} overlaps one before it ({overlapped[0]})")
+            raise BadSpan(f"{described} overlaps an earlier one ({overlapped[0]})")
         self.task.counts.update([TRIMMED] if len(inside) < end - start else [])
         return span
 
     def _tokens_in(self, start: int, end: int) -> list[int]:
-        """The tokens that have any of these characters."""
+        """The tokens with any of these characters."""
         return [t.i for t in self.doc if t.idx < end and t.idx + len(t) > start]
 
 

@@ -1,4 +1,4 @@
-"""Records with lists of tokens: GLiNER's, and Hugging Face's."""
+"""Records with lists of tokens, of GLiNER and Hugging Face."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ KEYS = frozenset({TOKENS, TAGS, "pos_tags", "chunk_tags", "langs", "sentence_id"
 def read_gliner(record: Record, task: Task) -> Sentence:
     """Read ``{"tokenized_text": ["Tim", "Cook"], "ner": [[0, 1, "person"]]}``.
 
-    Of entities that overlap the first to begin is kept.
+    Of overlapping entities, the first one is kept.
     """
     words, taken, missing = _read_words(record, GLINER_TOKENS), set[int](), set[int]()
     entities: list[TokenSpan] = []
@@ -42,7 +42,7 @@ def read_gliner(record: Record, task: Task) -> Sentence:
 def read_hugging_face(record: Record, task: Task) -> TaggedSentence:
     """Read ``{"tokens": ["Tim", "left"], "ner_tags": ["B-PER", "O"]}``.
 
-    Integers are tags by their number in ``settings.tag_names``.
+    Integer tags are indices into ``settings.tag_names``.
     """
     words, tags = _read_words(record, TOKENS), record.get(TAGS, list)
     if len(tags) != len(words):
@@ -72,7 +72,7 @@ def _problem_with(item: Any, words: list[str], taken: set[int]) -> str | None:
         described = f"entity {first}-{last} ({label}) isn't in the text"
         return f"{described}, whose last token is {len(words) - 1}"
     if not taken.isdisjoint(range(first, last + 1)):
-        return f"entity {first}-{last} {words[first : last + 1]} ({label}) overlaps one before it"
+        return f"entity {first}-{last} {words[first : last + 1]} ({label}) overlaps an earlier one"
     return None
 
 
@@ -85,11 +85,11 @@ def _place(item: Any) -> tuple[int, int]:
 
 
 def _name(tag: Any, record: Record, names: tuple[str, ...]) -> str:
-    """A tag's name. Raises BadRecord, and CorpusError where nothing says what integers are."""
+    """A tag's name. Raises BadRecord, and CorpusError for integers without names."""
     if type(tag) is int and not names:
         raise record.line.error(
-            f'"{TAGS}" are integers, and nothing says what they stand for. Give their names, '
-            "the first that of 0: --tag-names O,B-PER,I-PER"
+            f'"{TAGS}" are integers without names. Set their names, '
+            "beginning with that of 0: --tag-names O,B-PER,I-PER"
         )
     if type(tag) is int and 0 <= tag < len(names):
         return names[tag]

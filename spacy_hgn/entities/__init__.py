@@ -1,1 +1,1 @@
-"""How sure an answer is: exact probabilities of entities, and their calibration."""
+"""Entities on the Doc, their exact probabilities, and calibration."""

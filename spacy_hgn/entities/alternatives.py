@@ -1,4 +1,4 @@
-"""What else a part of a text might be, the most probable first."""
+"""The most probable entities in a part of a text."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -8,7 +8,7 @@ from .posteriors import Posteriors
 
 
 class Alternative(NamedTuple):
-    """An entity that a part of a text may have, or "" for none in all of the part."""
+    """A possible entity in a part of a text; the label "" is no entity in the whole part."""
 
     start: int
     end: int
@@ -19,15 +19,14 @@ class Alternative(NamedTuple):
 def find_alternatives(
     posteriors: Posteriors, start: int, end: int, labels: Sequence[str], k: int
 ) -> list[Alternative]:
-    """The k most probable entities among the tokens from start up to end, or that there is none.
+    """The k most probable entities with any of the tokens from start up to end, or no entity.
 
-    An entity may reach beyond these tokens. Raises ValueError unless there are tokens and k is
+    Entities may extend beyond these tokens. Raises ValueError without tokens, or if k isn't
     positive.
     """
     if start >= end or k < 1:
         raise ValueError(
-            f"Expected tokens and at least 1 alternative of them, got {end - start} tokens and "
-            f"k = {k}."
+            f"Expected at least 1 token and 1 alternative, got {end - start} tokens and k = {k}."
         )
     found = [Alternative(start, end, "", posteriors.of_none(start, end))]
     for (first, after, label), score in islice(posteriors.ranked(start, end), k):

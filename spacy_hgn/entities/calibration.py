@@ -1,4 +1,4 @@
-"""Calibration: a temperature that makes probabilities as high as they are right."""
+"""Calibration of probabilities with a temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy
 
 COLDEST, HOTTEST = 0.05, 20.0
-"""Where temperatures are sought."""
+"""The range of temperatures to search."""
 
 FEWEST = 50
-"""Entities from which on a temperature is taken: the error of calibration of fewer is chance."""
+"""The minimum number of entities: with fewer, the calibration error is random."""
 
 
 def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
-    """The probabilities that the logits divided by the temperature have.
+    """The probabilities for logits divided by the temperature.
 
     *Shape of both:* (tokens, tags)
     """
@@ -25,11 +25,10 @@ def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
 
 
 def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
-    """The temperature under which the gold tags are most probable.
+    """The temperature that maximizes the likelihood of the gold tags.
 
     *Shapes:* (tokens, tags) and (tokens,). The negative log likelihood is convex in 1 /
-    temperature, so halving the interval in which its slope changes sign finds the minimum.
-    Raises ValueError where there are no tags.
+    temperature, so bisection of its slope finds the minimum. Raises ValueError without tags.
     """
     if len(tags) == 0:
         raise ValueError("Expected gold tags to fit a temperature to, got none.")
@@ -44,17 +43,17 @@ def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
 
 
 def reason_to_keep(temperature: float, scores: int, error: float, error_at_1: float) -> str | None:
-    """Why probabilities had better stay as they are; None where the temperature is good.
+    """Why probabilities shouldn't be calibrated; None if the temperature is good.
 
-    scores: of so many entities. error, error_at_1: of calibration, at the temperature and at 1.
+    scores: the number of entities. error, error_at_1: calibration error at the temperature and 1.
     """
     if scores < FEWEST:
         return f"too few entities: {scores}, expected {FEWEST} or more"
     if not COLDEST * 1.01 < temperature < HOTTEST / 1.01:
-        return f"the best temperature is at the bound of those that are tried, {temperature:.3g}"
+        return f"the best temperature, {temperature:.3g}, is at the bound of the search"
     if error > error_at_1:
         return (
-            f"the temperature {temperature:.3f} would raise the error of calibration from "
+            f"the temperature {temperature:.3f} would raise the calibration error from "
             f"{error_at_1:.4f} to {error:.4f}"
         )
     return None
@@ -67,7 +66,7 @@ def _logs(probabilities: numpy.ndarray) -> numpy.ndarray:
 
 @dataclass(frozen=True)
 class Bin:
-    """Entities whose scores are alike."""
+    """Entities with similar scores."""
 
     low: float
     high: float
@@ -75,11 +74,11 @@ class Bin:
     score: float
     """The mean score."""
     right: float
-    """The share that is right."""
+    """The share of correct ones."""
 
 
 def reliability(scores: Sequence[float], is_right: Sequence[bool], bins: int = 10) -> list[Bin]:
-    """Entities in bins of equal width by their score; empty bins are left out."""
+    """Entities in bins of equal width by score; empty bins are left out."""
     score, right = numpy.asarray(scores, dtype="float64"), numpy.asarray(is_right, dtype=bool)
     place = numpy.clip((score * bins).astype("int64"), 0, bins - 1)
     found = []
@@ -91,6 +90,6 @@ def reliability(scores: Sequence[float], is_right: Sequence[bool], bins: int = 1
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """How far scores are from the share that is right, in the mean over entities."""
+    """The distance between scores and the share of correct entities, averaged over entities."""
     total = sum(each.count for each in bins)
     return sum(each.count * abs(each.score - each.right) for each in bins) / max(total, 1)

@@ -1,4 +1,4 @@
-"""What spaCy's config can run on a pipeline at certain times of the training."""
+"""The registered callback that calibrates a pipeline in training."""
 
 import logging
 from collections.abc import Callable
@@ -12,12 +12,12 @@ logger = logging.getLogger("spacy_hgn")
 
 
 def make_calibration(corpus: Corpus, component: str = "hgn_ner") -> Callable[[Language], Language]:
-    """Calibrate on a corpus before the pipeline is written: ``training.before_to_disk``.
+    """Make a callback for ``training.before_to_disk`` that calibrates the pipeline on a corpus.
 
-    Where calibration would do harm, scores stay as they are, and a warning says why.
+    If calibration would make the scores worse, they stay as they are, and a warning says why.
 
-    corpus: not the one that is trained on, say ``${corpora.dev}``. component: the component's
-    name in the pipeline.
+    corpus: one that isn't used in training, such as ``${corpora.dev}``. component: the name of the
+    component.
     """
 
     def calibrate_pipeline(nlp: Language) -> Language:

@@ -1,4 +1,4 @@
-"""The group of entities in ``doc.spans``, which stays right when tokens are merged or split."""
+"""The group of entities in ``doc.spans``, which survives merging and splitting of tokens."""
 
 import struct
 from typing import Any
@@ -7,22 +7,22 @@ import srsly
 from spacy.tokens import Doc, Span, SpanGroup
 
 STORED = ">QQQllll"
-"""How spaCy writes a group's span: ID, knowledge base ID, label, tokens, characters."""
+"""spaCy's format of a span in a group: ID, knowledge base ID, label, tokens, characters."""
 
 
 class EntityGroup(SpanGroup):
-    """A SpanGroup that knows its spans by their characters.
+    """A SpanGroup that finds its spans by their characters.
 
-    spaCy's own goes by the numbers of tokens: after ``merge_entities`` it reads other text, or
-    none, and can't be stored. A span inside of a merged token is read as that token.
+    spaCy's own group uses indices of tokens. After ``merge_entities``, these are other tokens or
+    none, and the group can't be stored. A span inside a merged token becomes that token.
     """
 
     def __getitem__(self, i: int) -> Span:
         if not -len(self) <= i < len(self):
-            return super().__getitem__(i)  # which raises
+            return super().__getitem__(i)  # raises the error
         try:
             span = super().__getitem__(i)
-        except IndexError:  # there are fewer tokens now
+        except IndexError:  # there are fewer tokens
             span = None
         if span is None or not _has_its_characters(span):
             self._find_tokens()
@@ -39,7 +39,7 @@ class EntityGroup(SpanGroup):
         return EntityGroup(copied.doc, name=copied.name, attrs=copied.attrs, spans=list(copied))
 
     def _find_tokens(self) -> None:
-        spans: Any = super()  # whose types don't tell that they can be set
+        spans: Any = super()  # its types don't say that items can be set
         for i, stored in enumerate(srsly.msgpack_loads(super().to_bytes())["spans"]):
             span_id, kb_id, label, _, _, start, end = struct.unpack(STORED, stored)
             span = self.doc.char_span(

@@ -1,7 +1,7 @@
-"""Sums over all taggings of a text, forward and backward.
+"""Sums over all tag sequences of a text, forward and backward.
 
-Between two tokens either the entity of some label goes on, or none. Sums for each of these run
-along the text, over many texts at once.
+Between two tokens, an entity with some label continues, or none does. The sums for each of these
+cases are computed along the text, for many texts at once.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ SAFE = 1e100  # from here, a step or two with factors of FLOOR stay within float
 
 
 class Weights(NamedTuple):
-    """A tagging's weight is the product of its tokens' weights: these, by what a token is in an
-    entity. 0 is forbidden.
+    """The weights of tokens, by their position in an entity; 0 is forbidden. The weight of a tag
+    sequence is the product over its tokens.
 
-    *Shapes:* that of outside is (tokens,), those of the others are (tokens, labels).
+    *Shapes:* outside: (tokens,), all others: (tokens, labels).
     """
 
     outside: numpy.ndarray
@@ -45,12 +45,12 @@ LOG = Semiring(numpy.add, numpy.subtract, numpy.logaddexp, -numpy.inf, 0.0)
 
 
 class Sums(NamedTuple):
-    """Sums over taggings, as ratios, so that a long text doesn't leave the range of floats.
+    """Sums over tag sequences, as ratios, so that long texts stay in the range of floats.
 
-    before, after: the weight of all that may stand before, or after, the token if an entity of
-        the label goes on there, over the weight if none does. *Shape:* (tokens, labels)
-    growth: the weight of all from the token on if no entity goes on before it, over the weight
-        of all behind the token if none goes on after it. *Shape:* (tokens,)
+    before, after: the weight of everything before (or after) the token if an entity with the label
+        continues there, divided by the weight if none does. *Shape:* (tokens, labels)
+    growth: the weight of everything from the token on if no entity continues before it, divided by
+        the weight of everything after the token if none continues there. *Shape:* (tokens,)
     """
 
     before: numpy.ndarray
@@ -89,9 +89,9 @@ def _sum(
     rows: Iterable[slice],
     semiring: Semiring,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """One way through all parts at once. Backward, what closes an entity opens it.
+    """Sum in one direction, for all parts at once. Backward, ``opens`` and ``closes`` are swapped.
 
-    Returns for each token the ratio of each label before it, and by what it grows.
+    Returns, for each token, the ratio of each label before it, and the growth.
     """
     times, over, plus, zero, _ = semiring
     ratios, growth = numpy.empty_like(opens), numpy.empty_like(free)
@@ -107,17 +107,17 @@ def _sum(
 
 
 def is_safe(sums: numpy.ndarray) -> bool:
-    """Whether nothing was, or became, too large or too small for floats."""
+    """Whether all sums are in the range of floats."""
     return bool(((sums == 0) | ((sums > 1 / SAFE) & (sums < SAFE))).all())
 
 
 def to_chain(weights: Weights, sums: Sums, semiring: Semiring) -> list[numpy.ndarray]:
-    """The probabilities of which ``Posteriors`` tells."""
+    """The probabilities that ``Posteriors`` holds."""
     times, over, plus, zero, one = semiring
     opens, goes_on = times(weights.opens, sums.after), times(weights.goes_on, sums.after)
     inside = plus(weights.closes, goes_on)
     total = plus(sums.growth, plus.reduce(times(sums.before, inside), axis=1))
-    inside[inside == zero] = one  # nothing comes in: what is given doesn't happen
+    inside[inside == zero] = one  # no entity comes from before: the condition is impossible
     return [
         over(weights.outside, total),
         over(weights.outside, sums.growth),

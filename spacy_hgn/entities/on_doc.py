@@ -21,13 +21,13 @@ def annotate(
     entities: Sequence[tuple[Entity, float]],
     overlap: bool = False,
 ) -> None:
-    """Add entities to those on Docs, and, unless key is None, to ``doc.spans[key]`` with scores.
+    """Add entities to those on Docs, and to ``doc.spans[key]`` with scores unless key is None.
 
-    What a group had before stays in it as long as it is an entity still.
+    Earlier entities in the group stay if they are still in ``doc.ents``.
 
     entities: in order, each with its score; their tokens are counted through all Docs.
-    overlap: whether they may be where others are; then they are in ``doc.spans`` alone, and a
-        group is what was found, no more.
+    overlap: whether they can overlap entities of others. Those are then in ``doc.spans`` only, and
+        earlier entities in the group are dropped.
     """
     ends = ends_of(list(map(len, docs)))
     free = borders_of(*docs).free
@@ -48,7 +48,7 @@ def annotate(
 
 
 def _fits(span: Span, free: numpy.ndarray, first: int) -> bool:
-    """Whether there is room for an entity. first: its Doc's first token among all."""
+    """Whether an entity's tokens are free. first: the index of its Doc's first token."""
     return bool(free[first + span.start : first + span.end].all())
 
 
@@ -57,7 +57,7 @@ def _to_group(doc: Doc, key: str, scored: Sequence[tuple[Span, float]]) -> Entit
     attrs = {
         **MARK,
         "scores": numpy.array([score for _, score in scored], dtype="float32"),
-        # By characters: retokenizing moves tokens.
+        # By characters, because retokenizing moves tokens.
         "entities": numpy.array(list(map(_key, entities)), dtype="uint64").reshape(-1, 3),
     }
     return EntityGroup(doc, name=key, spans=entities, attrs=attrs)
@@ -68,7 +68,7 @@ def _sorted(scored: list[tuple[Span, float]]) -> list[tuple[Span, float]]:
 
 
 def predicted_entities(doc: Doc, key: str | None) -> list[tuple[Span, float]]:
-    """The Doc's entities that a component has predicted, with their scores."""
+    """The entities on a Doc that a component has predicted, with their scores."""
     attrs = doc.spans[key].attrs if key in doc.spans else {}
     if not MARK.items() <= attrs.items():
         return []
@@ -78,7 +78,7 @@ def predicted_entities(doc: Doc, key: str | None) -> list[tuple[Span, float]]:
 
 
 def borders_before(doc: Doc, key: str | None) -> Borders:
-    """The borders of the Doc as they were before a component predicted entities."""
+    """The borders of a Doc before a component predicted entities."""
     borders = borders_of(doc)
     free = borders.free.copy()
     for entity, _ in predicted_entities(doc, key):
@@ -87,7 +87,7 @@ def borders_before(doc: Doc, key: str | None) -> Borders:
 
 
 def borders_alone(*docs: Doc) -> Borders:
-    """The borders of Docs as if there were no entities on them; blocked tokens stay so."""
+    """The borders of Docs ignoring all entities on them; blocked tokens stay blocked."""
     marks = numpy.concatenate([doc.to_array([ENT_IOB, ENT_TYPE]) for doc in docs])
     return replace(borders_of(*docs), free=~((marks[:, 0] == 3) & (marks[:, 1] == 0)))
 
@@ -95,7 +95,7 @@ def borders_alone(*docs: Doc) -> Borders:
 def _add_entities(doc: Doc, spans: list[Span], is_bare: bool) -> None:
     """Add entities to those on the Doc, and mark all other tokens as outside.
 
-    is_bare: no token is in an entity or blocked.
+    is_bare: whether no token is in an entity or blocked.
     """
     if is_bare:
         doc.set_ents(spans, default="outside")

@@ -1,8 +1,9 @@
-"""How probable an entity is: exact posteriors under the tag scheme and a text's borders.
+"""Exact probabilities of entities, given the tag scheme and a text's borders.
 
-The tags of a text are drawn from a softmax each, given that scheme and borders allow them all
-together. That makes them a Markov chain: its state between two tokens is the label of the
-entity that goes on there, or none. Sums over all taggings, forward and backward, give the chain.
+Each token's tag comes from its own softmax, under the condition that scheme and borders allow the
+whole sequence. So the tags are a Markov chain: its state between two tokens is the label of the
+entity that continues there, or none. Sums over all tag sequences, forward and backward, give the
+chain.
 """
 
 import heapq
@@ -16,32 +17,32 @@ from .forward_backward import LINEAR, LOG, Weights, is_safe, sum_both_ways, to_c
 
 
 class Posteriors:
-    """What a text's tag probabilities say of its entities. All are exact.
+    """Exact probabilities of entities, from tag probabilities.
 
-    outside: that the token is in no entity. *Shape:* (tokens,)
-    stays_outside: the same, given that no entity goes on from the token before it.
-    alone: that the token is a whole entity. *Shape:* (tokens, labels)
-    opens: that an entity of several tokens begins at it.
-    goes_on, closes: given that an entity of the label comes from the token before it, that it
-        goes on after it, or ends with it.
+    outside: the token is in no entity. *Shape:* (tokens,)
+    stays_outside: the same, given that no entity continues from the previous token.
+    alone: the token is a whole entity. *Shape:* (tokens, labels)
+    opens: an entity of several tokens begins at the token.
+    goes_on, closes: given that an entity with the label continues from the previous token, it
+        continues after this one, or ends with it.
     """
 
     def __init__(self, probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> None:
-        """probabilities: *Shape:* (tokens, tags). Texts may be joined if borders part them."""
+        """probabilities: *Shape:* (tokens, tags), of one text, or several with borders between."""
         weights = weigh(probabilities, borders, tag_set)
         steps = Steps(~may_go_on(borders))
         sums = sum_both_ways(weights, steps, LINEAR)
         if all(map(is_safe, sums)):
             chain = to_chain(weights, sums, LINEAR)
         else:
-            with numpy.errstate(divide="ignore"):  # what is forbidden becomes -inf
+            with numpy.errstate(divide="ignore"):  # forbidden becomes -inf
                 weights = Weights(*map(numpy.log, weights))
             logs = to_chain(weights, sum_both_ways(weights, steps, LOG), LOG)
             chain = [numpy.exp(each) for each in logs]
         self.outside, self.stays_outside, self.alone, self.opens, self.goes_on, self.closes = chain
 
     def of(self, entity: Entity) -> float:
-        """The probability that the text has this entity, of just these borders and label."""
+        """The probability of this entity, with exactly its borders and label."""
         start, end, label = entity
         if end - start == 1:
             return float(self.alone[start, label])
@@ -49,11 +50,11 @@ class Posteriors:
         return float(self.opens[start, label] * inside * self.closes[end - 1, label])
 
     def of_none(self, start: int, end: int) -> float:
-        """The probability that none of the tokens from start up to end is in an entity."""
+        """The probability that no token from start up to end is in an entity."""
         return float(self.outside[start] * self.stays_outside[start + 1 : end].prod())
 
     def ranked(self, start: int, end: int) -> Iterator[tuple[Entity, float]]:
-        """Entities that have any of the tokens from start up to end, the most probable first."""
+        """Entities with any of the tokens from start up to end, most probable first."""
         heap = [
             (-probability, is_whole, first, upto, label)
             for probability, is_whole, first, upto, label in self._begun(start, end)
@@ -70,7 +71,7 @@ class Posteriors:
                     heapq.heappush(heap, (negative * share, is_whole, first, upto + 1, label))
 
     def _begun(self, start: int, end: int) -> Iterator[tuple[float, bool, int, int, int]]:
-        """Entities as far as the first of their tokens from start on, each with its probability.
+        """Beginnings of entities, up to their first token from start on, with probabilities.
 
         Yields probability, whether it is the whole entity, first token, token after, label.
         """
@@ -91,7 +92,7 @@ class Posteriors:
 def entity_probabilities(
     probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, entities: Sequence[Entity]
 ) -> list[float]:
-    """The probability of each entity of texts. probabilities: of tags. *Shape:* (tokens, tags)"""
+    """The probabilities of entities. probabilities: of tags. *Shape:* (tokens, tags)"""
     if not entities:
         return []
     kept = parts_with([start for start, _, _ in entities], borders)

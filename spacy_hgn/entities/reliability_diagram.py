@@ -1,4 +1,4 @@
-"""A reliability diagram as an SVG: for each score, the share of entities that is right."""
+"""A reliability diagram as SVG: the share of correct entities by score."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -10,13 +10,13 @@ STYLES = [
     'fill="#b0b0b0" stroke="#808080" stroke-dasharray="4 3"',
     'fill="#2f6db5" stroke="#2f6db5"',
 ]
-"""Of the first and the second curve."""
+"""The styles of the first and the second curve."""
 
 
 def draw_reliability(curves: Mapping[str, Sequence[Bin]]) -> str:
     """Draw up to two curves by their names, each with its expected calibration error.
 
-    A point is a bin, and its area goes by the number of entities.
+    Each point is a bin; its area is proportional to the number of entities.
     """
     most = max((each.count for bins in curves.values() for each in bins), default=1)
     parts = [_axes()]

@@ -1,7 +1,7 @@
-"""``ent._.score``: how probable an entity is, also on what spaCy makes of its Doc.
+"""``ent._.score``, the probability of an entity, also on copies and parts of its Doc.
 
-Other components may have a ``Span._.score`` too, in either order: what they set is theirs, and
-what hgn_ner found stays to be read.
+Other components may define a ``Span._.score`` too, before or after this one. Spans that they set
+have their value; entities of hgn_ner keep ours.
 """
 
 import logging
@@ -16,26 +16,26 @@ from spacy.tokens.underscore import is_writable_attr
 logger = logging.getLogger("spacy_hgn")
 
 MARK = {"factory": "hgn_ner"}
-"""Tells the groups of this factory's components from others in ``doc.spans``."""
+"""Marks the groups of this factory's components in ``doc.spans``."""
 
 Place = tuple[int, int, str]
 """First character of an entity, character after the last, label."""
 
 
 def register_score() -> None:
-    """Let every Span have ``._.score``; another extension of that name is left as it is."""
+    """Register ``Span._.score``. Another extension with that name isn't changed."""
     if not Span.has_extension("score"):
         Span.set_extension("score", getter=score_of)
     elif not (_is_ours() or _can_be_set()):
         logger.warning(
-            "There is another extension Span._.score, with a getter of its own: hgn_ner's scores "
-            "are only in doc.spans."
+            "There is another extension Span._.score with its own getter: hgn_ner's scores are "
+            "in doc.spans only."
         )
 
 
 def score_of(span: Span) -> float | None:
-    """What was set as the span's score; else the probability that hgn_ner gave to the entity,
-    None if it didn't predict it."""
+    """The value that was set as the span's score, or hgn_ner's probability of the entity; None if
+    hgn_ner didn't predict it."""
     user_data: Any = span.doc.user_data
     if (given := _key("score", span)) in user_data:
         return user_data[given]
@@ -51,10 +51,10 @@ def score_of(span: Span) -> float | None:
 
 
 def keep_scores(doc: Doc, scored: Sequence[tuple[Span, float]]) -> None:
-    """Let the scores of entities go where spaCy takes a Doc.
+    """Store scores so that copies and parts of the Doc keep them.
 
-    ``Doc.from_docs`` and ``as_doc(copy_user_data=True)`` take the user data, by characters;
-    ``as_doc()`` takes the tensor alone.
+    ``Doc.from_docs`` and ``as_doc(copy_user_data=True)`` copy the user data, by characters.
+    ``as_doc()`` copies only the tensor.
     """
     if not scored:
         return
@@ -70,23 +70,22 @@ def keep_scores(doc: Doc, scored: Sequence[tuple[Span, float]]) -> None:
 
 
 def forget_score(span: Span) -> None:
-    """Take off what ``doc.user_data`` has as the span's score, whoever set it."""
+    """Remove the span's score from ``doc.user_data``, whichever component set it."""
     user_data: Any = span.doc.user_data
     for name in ("score", MARK["factory"]):
         user_data.pop(_key(name, span), None)
 
 
 class CutTensor(numpy.ndarray):
-    """A Doc's tensor, usually an empty one, that takes scores along.
+    """A Doc's tensor, usually empty, that carries scores.
 
-    ``as_doc()`` takes over nothing else that may hold them: it slices the tensor as it slices the
-    tokens.
+    ``as_doc()`` copies nothing else that could hold them. It slices the tensor like the tokens.
     """
 
     doc: ref[Doc] | None = None
     """The Doc to be cut."""
     scores: Mapping[Place, float | None] = {}
-    """Those of a Doc that was cut, which has nothing else."""
+    """The scores of a Doc made by ``as_doc()``."""
 
     @classmethod
     def of(cls, doc: Doc) -> "CutTensor":

@@ -1,1 +1,1 @@
-"""Grids of trainings: run them, resume them, and compare what came out."""
+"""Grids of trainings: run, resume and compare them."""

@@ -1,4 +1,4 @@
-"""A grid's corpora: found in assets, converted once."""
+"""The corpora of a grid, which are found in assets and converted once."""
 
 import hashlib
 import json
@@ -24,19 +24,19 @@ from .grid_file import CorpusSource, GridError
 ASSETS = Path("assets")
 FACTS = "corpus.json"
 NOT_OF_DOCS = ("source", "paper_trains_on")
-"""Settings of a corpus that its Docs don't depend on."""
+"""Settings of a corpus that don't affect its Docs."""
 
 READING = "0.1.0"
-"""The release that last changed what Docs a corpus becomes. With another one here, corpora are
-converted anew, and the results of all runs are stale."""
+"""The release that last changed the conversion. If you change this, all corpora are converted again
+and all results are stale."""
 
 
 @dataclass(frozen=True)
 class CorpusParts:
-    """A converted corpus: its ``.spacy`` parts, and a digest of what they were made from.
+    """A converted corpus: its ``.spacy`` parts, and a digest of its source.
 
-    sentences: the Docs of each part; each has several sentences if they were merged. problems:
-    how its parts don't fit together, in words.
+    sentences: the number of Docs in each part; with ``merge``, a Doc has several sentences.
+    problems: messages about parts that don't fit together.
     """
 
     folder: Path
@@ -45,16 +45,16 @@ class CorpusParts:
     problems: list[str]
 
     def path(self, part: str) -> Path:
-        """The ``.spacy`` file of train, dev or test; of a large one, the folder of such."""
+        """The ``.spacy`` file of train, dev or test; for a large corpus, a folder of them."""
         return self.folder / f"{part}.spacy"
 
 
 def convert_corpus(name: str, source: CorpusSource, cache: Path) -> CorpusParts:
-    """Convert a corpus's parts, unless the cache has them already.
+    """Convert a corpus's parts, unless they are in the cache.
 
-    Raises GridError if its folder isn't there, and CorpusError for a part that isn't there, is
-    empty, or can't be read, for a training part without entities, and for a published file that
-    isn't as it was published.
+    Raises GridError if its folder doesn't exist. Raises CorpusError for a part that is missing,
+    empty or can't be read, for a training part without entities, and for a published file with a
+    wrong checksum.
     """
     parts = find_parts(find_corpus(name, source))
     digest = _digest(source, parts)
@@ -66,9 +66,9 @@ def convert_corpus(name: str, source: CorpusSource, cache: Path) -> CorpusParts:
 
 
 def find_corpus(name: str, source: CorpusSource) -> Path:
-    """A corpus's folder: in the folder that HGN_ASSETS names, in assets/, or as it stands.
+    """A corpus's folder: in the folder in HGN_ASSETS, in assets/, or the path itself.
 
-    Raises GridError if it's nowhere, and CorpusError for a published file with another checksum.
+    Raises GridError if there is none, and CorpusError for a published file with a wrong checksum.
     """
     assets = os.environ.get("HGN_ASSETS")
     tried = [ASSETS / source.source, Path(source.source)]
@@ -83,20 +83,20 @@ def find_corpus(name: str, source: CorpusSource) -> Path:
     raise GridError(
         f"Corpus {name}: expected a folder {' or '.join(map(str, dict.fromkeys(tried)))}. Put it "
         f"there{f' ({fetch} fetches it from {addresses})' if published else ''}, set HGN_ASSETS "
-        "to the folder that holds it, or leave it out by --only corpus=..."
+        "to the folder that holds it, or leave it out with --only corpus=..."
     )
 
 
 def _check_published(folder: Path, assets: Sequence[Asset]) -> None:
-    """Results are compared with published ones: so must be the corpora."""
+    """Check the files' checksums, because results are compared with published ones."""
     for asset in assets:
         path = folder / Path(asset["dest"]).name
         if path.is_file() and (problem := compare_checksum(path, asset)):
-            raise CorpusError(path, f"{problem} A corpus of your own wants another folder.")
+            raise CorpusError(path, f"{problem} Put a corpus of your own into another folder.")
 
 
 def _digest(source: CorpusSource, parts: dict[str, Path]) -> str:
-    """Of all that the Docs depend on."""
+    """A digest of everything the Docs depend on."""
     settings = {key: value for key, value in source.for_digest.items() if key not in NOT_OF_DOCS}
     found = hashlib.sha256(json.dumps([READING, settings], sort_keys=True).encode("utf8"))
     for part, path in parts.items():
@@ -118,7 +118,7 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
         "problems": describe_problems(counts),
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Under another name first: what is half written is never taken for the corpus.
+    # First under another name, so that a half-written folder is never used.
     with TemporaryDirectory(prefix=folder.name, dir=folder.parent) as temporary:
         written = Path(temporary) / folder.name
         with open_outputs(written) as outputs:
@@ -131,8 +131,8 @@ def _convert(source: CorpusSource, parts: dict[str, Path], folder: Path) -> None
 
 
 def _read(source: CorpusSource, part: str, path: Path) -> list[Doc]:
-    """The Docs of a part; of train, the share that there is: always the same, as far from each
-    other as can be."""
+    """The Docs of a part; for train, the given share of them: evenly spread and always the
+    same."""
     repairs: list | None = [] if source.lenient else None
     nlp = spacy.blank(source.lang)
     settings = source.reader_settings

@@ -1,4 +1,4 @@
-"""Systems against a baseline, drawn: the paper's Figures 2 and 3."""
+"""Figures of systems compared to a baseline, like the paper's Figures 2 and 3."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ STYLE: Any = {
 
 
 def find_figure(folder: Path, cell: Cell) -> Path:
-    """Where the figure is that a cell is in."""
+    """The path of a cell's figure."""
     return folder / "figures" / cell.file("png")
 
 
@@ -36,7 +36,7 @@ def draw_figures(results: Results) -> None:
 
 
 def _draw(results: Results, cells: Sequence[Cell]) -> Figure:
-    """Bars are differences from the baseline, so that they may begin at 0 and still be seen."""
+    """Bars are differences from the baseline, so that they can begin at 0 and still be visible."""
     others = [cell for cell in cells if cell.point in results.differences]
     figure = Figure(figsize=(max(6.0, 1.6 + 0.8 * len(cells)), 3.2), layout="constrained")
     axes = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""A grid: the runs that a grid file describes, each with its config."""
+"""A grid: the runs in a grid file, with their configs."""
 
 import hashlib
 import json
@@ -26,22 +26,22 @@ from .grid_file import (
 )
 
 KEYS = {"training.batcher.size": "batch", "vars.recipe": "recipe", "training.max_steps": "epochs"}
-"""Settings that a grid has keys of its own for."""
+"""Settings with their own key in a grid."""
 
 FREE = ("paths", "system", "vars")
-"""Sections of the config whose names nothing checks."""
+"""Sections of the config with unchecked names."""
 
 WARMUP = 0.1
-"""Part of all steps."""
+"""The share of all steps."""
 
 IN_TOKENS = "spacy-hgn.batch_by_sequence.v1"
 IN_SENTENCES = {"@batchers": "spacy.batch_by_sequence.v1", "get_length": None}
-"""A grid says how many sentences a batch has, by which steps are counted, however long they are."""
+"""A grid counts steps in batches with a fixed number of sentences of any length."""
 
 
 @dataclass(frozen=True)
 class GridRun:
-    """One training: a point of the grid, and its settings."""
+    """One training: a point of the grid, with its settings."""
 
     corpus: str
     hero: str
@@ -55,7 +55,7 @@ class GridRun:
 
     @property
     def id(self) -> str:
-        """Its point in the grid, then a digest of its settings: others are another run."""
+        """Its point in the grid and a digest of its settings: other settings are another run."""
         settings = [self.epochs, self.batch, self.overrides, self.source.for_digest]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf8")).hexdigest()
         return f"{self.name}-{digest[:8]}"
@@ -73,7 +73,7 @@ class GridRun:
         return PROTOCOLS[self.protocol].training_parts
 
     def describe(self) -> dict[str, Any]:
-        """Its id and settings, as its record has them."""
+        """Its id and settings, for its record."""
         settings = {key: value for key, value in asdict(self).items() if key != "source"}
         return {
             "id": self.id,
@@ -85,7 +85,7 @@ class GridRun:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid file describes."""
+    """The content of a grid file."""
 
     path: Path
     config: Path
@@ -94,7 +94,7 @@ class Grid:
 
     @property
     def name(self) -> str:
-        """Of its folder under ``results/``."""
+        """The name of its folder in ``results/``."""
         return self.path.stem
 
 
@@ -108,12 +108,12 @@ def read_grid(path: Path) -> Grid:
 
 
 def filter_runs(runs: Sequence[GridRun], only: Sequence[str]) -> list[GridRun]:
-    """Those runs that the conditions fit.
+    """The runs that match the conditions.
 
-    only: conditions like "corpus=wnut17,system=base". The same word with several values means
-    any of them.
+    only: conditions such as "corpus=wnut17,system=base". If a key has several values, any of them
+    matches.
 
-    Raises GridError for what isn't such a condition, or fits no run.
+    Raises GridError for an invalid condition, or one that matches no run.
     """
     wanted: dict[str, set[str]] = {}
     for condition in (part for text in only for part in text.split(",")):
@@ -121,7 +121,7 @@ def filter_runs(runs: Sequence[GridRun], only: Sequence[str]) -> list[GridRun]:
         if axis not in AXES or not sign:
             known = ", ".join(sorted(AXES))
             raise GridError(
-                f"Expected conditions like corpus=wnut17, of {known}; got {condition!r}."
+                f"Expected conditions such as corpus=wnut17, of {known}; got {condition!r}."
             )
         wanted.setdefault(axis, set()).add(value)
         there = {str(getattr(run, axis)) for run in runs}
@@ -133,18 +133,18 @@ def filter_runs(runs: Sequence[GridRun], only: Sequence[str]) -> list[GridRun]:
 
 
 def count_steps(run: GridRun, sentences: int) -> int:
-    """Updates in all epochs.
+    """The number of updates in all epochs.
 
-    sentences: those that it trains on.
+    sentences: the number to train on.
     """
     return run.epochs * ceil(sentences / run.batch)
 
 
 def build_config(run: GridRun, path: Path, sentences: int) -> Config:
-    """The config file with a run's settings, steps counted from its epochs.
+    """The config with a run's settings, and its epochs converted into steps.
 
-    Raises OSError if there's no file, ConfigValidationError for an override of a section that it
-    doesn't have, and GridError for one of a variable that it doesn't have.
+    Raises OSError if the file doesn't exist, ConfigValidationError for an override of an unknown
+    section, and GridError for an override of an unknown variable.
     """
     steps = count_steps(run, sentences)
     counted = {
@@ -163,8 +163,8 @@ def build_config(run: GridRun, path: Path, sentences: int) -> Config:
 
 
 def flatten(config: Config) -> dict[str, Any]:
-    """What of a config decides about a training, in dotted form: [components] and [training], all
-    variables filled in."""
+    """The sections of a config that influence a training, [components] and [training], in dotted
+    form with all variables filled in."""
     filled = config.interpolate()
     return {
         name: value
@@ -182,7 +182,7 @@ def _flatten(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _check_variables(run: GridRun, path: Path) -> None:
-    """A misspelt variable would be passed over in silence."""
+    """Raise GridError for a misspelt variable, which would silently be ignored."""
     config = load_config(path, interpolate=False)
     there = {f"{section}.{name}" for section in FREE for name in config.get(section, {})}
     for name in run.overrides:
@@ -192,7 +192,7 @@ def _check_variables(run: GridRun, path: Path) -> None:
 
 
 def _make_runs(path: Path, content: GridFile) -> Iterator[GridRun]:
-    """All systems with one seed, then with the next: comparisons come early."""
+    """All systems with one seed, then with the next, so that comparisons are possible early."""
     order = ("protocol", "corpus", "hero", "seed", "system")
     seen: set[tuple[Any, ...]] = set()
     for group in content.groups:
@@ -206,8 +206,8 @@ def _make_runs(path: Path, content: GridFile) -> Iterator[GridRun]:
 
 
 def _settings(path: Path, content: GridFile, point: dict[str, Any]) -> dict[str, Any]:
-    """Epochs, batch and overrides of a point: the recipe's and general ones first, then more
-    special ones."""
+    """Epochs, batch and overrides of a point. More specific settings override the recipe and
+    general ones."""
     hero = content.heroes[point["hero"]]
     exceptions = [entry for entry in content.where if entry.fits(point)]
     recipe: Recipe | None = None
@@ -224,7 +224,7 @@ def _settings(path: Path, content: GridFile, point: dict[str, Any]) -> dict[str,
         given |= entry.overrides
     place = f"{path}: {', '.join(map(str, point.values()))}"
     for name in given.keys() & KEYS:
-        raise GridError(f"{place}: override {name} by the grid's key {KEYS[name]}.")
+        raise GridError(f"{place}: set {name} with the grid's key {KEYS[name]} instead.")
     if recipe is None:
         return {**found, "overrides": given}
     given |= {"vars.recipe": recipe.name, "training.batcher.size": found["batch"]}

@@ -1,4 +1,4 @@
-"""What a grid file may hold; pydantic, which spaCy brings along, checks it."""
+"""The schema of grid files, checked by pydantic, which spaCy installs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -31,25 +31,25 @@ AXES = {
     "seed": "seeds",
     "protocol": "protocols",
 }
-"""What a run is one point of, and the grid file's key for all of it."""
+"""The axes of a grid, and their keys in the grid file."""
 
 IN_ALL_DIGESTS = {
     "source", "paper_trains_on", "lang", "format", "delimiter", "column", "scheme", "merge"
 }  # fmt: skip
-"""Settings of a corpus that digests are of also where they are the default. They are older than
-those that are left out there, by which the digests of stored results stay what they are."""
+"""Settings of a corpus that are always in digests. Newer settings are left out at their default, so
+that the digests of stored results don't change."""
 
 
 class GridError(ValueError):
-    """A grid file, or what it names, can't be used. Its text is for the user."""
+    """A grid file, or something it names, can't be used. The message is for users."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a training may see, and which epoch is tested.
+    """The parts that a training may use, and the epoch that is tested.
 
-    training_parts: of the corpus, trained on. selects_on_dev: the epoch with the best F1 on
-    dev is tested, else the last one. reads_test: else dev alone is scored.
+    training_parts: of the corpus, to train on. selects_on_dev: test the epoch with the best F1 on
+    dev; otherwise the last one. reads_test: score test; otherwise only dev.
     """
 
     training_parts: tuple[TrainingPart, ...]
@@ -80,7 +80,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "isn't read.",
     ),
 }
-"""``paper`` is the published one; ``search`` is for choosing settings without the test part."""
+"""``paper`` is the published protocol; ``search`` is for choosing settings without test."""
 
 
 def _as_list(value: Any) -> Any:
@@ -88,7 +88,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_value_of(key: str) -> BeforeValidator:
-    """A text alone is a mapping with one key."""
+    """Turn a plain string into a mapping with one key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -98,16 +98,16 @@ Number = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 RecipeName = Annotated[str, AfterValidator(lambda name: read_recipe(name).name)]
 Overrides = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
-"""Settings in the place of the config's, in spaCy's dotted form; nothing is none."""
+"""Overrides of the config's settings, in spaCy's dotted form; an empty value is none."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class CorpusSource(ReaderSettings):
-    """Where a corpus is and how it's read: by all settings that ``spacy hgn convert`` has.
+    """The place of a corpus and how to read it, with all settings of ``spacy hgn convert``.
 
-    source: a folder with train, dev and test parts. paper_trains_on: its parts that the
-    protocol ``paper`` trains on. train_share: how much of its train part there is, as Docs that
-    are evenly spread over it; dev and test are whole. lenient: bad lines are repaired.
+    source: a folder with train, dev and test parts. paper_trains_on: the parts that the protocol
+    ``paper`` trains on. train_share: the share of its train part to use, as evenly spread Docs;
+    dev and test are complete. lenient: whether to repair bad lines.
     """
 
     source: str
@@ -119,12 +119,12 @@ class CorpusSource(ReaderSettings):
 
     @property
     def reader_settings(self) -> dict[str, Any]:
-        """Those of ``read_corpus``."""
+        """The settings of ``read_corpus``."""
         return {field.name: getattr(self, field.name) for field in fields(ReaderSettings)}
 
     @property
     def for_digest(self) -> dict[str, Any]:
-        """What digests are of."""
+        """The settings for digests."""
         defaults = {field.name: field.default for field in fields(self)}
         return {
             name: value
@@ -134,20 +134,20 @@ class CorpusSource(ReaderSettings):
 
 
 class Section(BaseModel):
-    """A mapping in the file that has these keys and no others."""
+    """A mapping in the file, with these keys only."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class HeroSource(Section):
-    """name: as in the config."""
+    """A Hero. name: as in the config."""
 
     name: str
     overrides: Overrides = {}
 
 
 class Where(Section):
-    """An exception: the runs that it's for, and what is different with them."""
+    """An exception: the runs that it applies to, and their settings."""
 
     corpus: Annotated[list[str] | None, BeforeValidator(_as_list)] = None
     hero: Annotated[list[str] | None, BeforeValidator(_as_list)] = None
@@ -160,7 +160,7 @@ class Where(Section):
     batch: Number | None = None
 
     def fits(self, point: Mapping[str, Any]) -> bool:
-        """Whether a point of the grid is meant."""
+        """Whether it applies to a point of the grid."""
         chosen = {axis: getattr(self, axis) for axis in AXES}
         return all(names is None or point[axis] in names for axis, names in chosen.items())
 
@@ -176,9 +176,8 @@ class Group(Section):
 
 
 class ReportSettings(Section):
-    """What ``spacy hgn experiment report`` is told: a title, the baseline that systems are
-    compared with, two systems to compare sentence by sentence, and whether the systems are the
-    paper's."""
+    """Settings of ``spacy hgn experiment report``: a title, the baseline to compare systems with,
+    two systems to compare sentence by sentence, and whether to show the paper's values."""
 
     title: str | None = None
     baseline: str = "base"
@@ -205,9 +204,9 @@ class GridFile(Section):
 
     @model_validator(mode="after")
     def _know_epochs_and_names(self) -> "GridFile":
-        """A name that the grid hasn't got would leave a setting out in silence."""
+        """Check names, because an unknown one would silently have no effect."""
         if self.recipe is None and self.epochs is None:
-            raise ValueError("epochs: expected, but not there, nor a recipe")
+            raise ValueError("epochs: expected, because there is no recipe")
         for place, key, names in self._names():
             if unknown := sorted({str(name) for name in names if name not in getattr(self, key)}):
                 raise ValueError(
@@ -216,7 +215,7 @@ class GridFile(Section):
         return self
 
     def _names(self) -> Iterator[tuple[str, str, Sequence[Any]]]:
-        """Where the file names points of its axes: the place, the axis and the names."""
+        """The names of points in other sections: the section, the axis and the names."""
         for axis, key in AXES.items():
             for entry in self.where:
                 yield "where", key, getattr(entry, axis) or []
@@ -230,26 +229,26 @@ class GridFile(Section):
 def read_grid_file(path: Path) -> GridFile:
     """Read a grid file.
 
-    Raises GridError if it isn't there or isn't as it should be.
+    Raises GridError if it doesn't exist or is invalid.
     """
     if not path.is_file():
-        raise GridError(f"{path}: no such grid file.")
+        raise GridError(f"{path}: expected a grid file, but there is none.")
     try:
         return GridFile.model_validate(srsly.read_yaml(path))
     except ValidationError as error:
         raise GridError("\n".join(f"{path}: {_describe(e)}" for e in error.errors())) from error
     except ValueError as error:
-        raise GridError(f"{path}: not YAML. {error}") from error
+        raise GridError(f"{path}: expected YAML, got an error ({error})") from error
 
 
 def _describe(error: ErrorDetails) -> str:
-    """Where it is, what was expected, and what came."""
+    """The place of an error, what was expected, and what the file has."""
     place = ".".join(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "value_error":
         return ": ".join(filter(None, (place, str(error["ctx"]["error"]))))
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{place}: there is no such setting"
     if error["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
-        return f"{place}: expected, but not there"
+        return f"{place}: expected, but missing"
     problem = error["msg"].replace("Input should be", "expected")
     return f"{place or 'the file'}: {problem}, got {error['input']!r}"

@@ -1,4 +1,4 @@
-"""What the process of one run does: with its own threads and memory, and a crash of its own."""
+"""One run in its own process, so that threads, memory and crashes don't affect others."""
 
 import os
 import traceback
@@ -24,14 +24,14 @@ LOG = "log.txt"
 
 
 class Progress(NamedTuple):
-    """The steps done, and the F1 on dev of the epochs done."""
+    """The finished steps, and F1 on dev for the finished epochs."""
 
     step: int
     dev_f1: list[float]
 
 
-class Result(NamedTuple):
-    """A run's record, and the entities of test, or of dev where it doesn't test."""
+class RunResult(NamedTuple):
+    """A run's record, and the entities of test, or of dev if the run doesn't read test."""
 
     record: Record
     gold: Sentences
@@ -39,10 +39,10 @@ class Result(NamedTuple):
 
 
 def do_run(job: Job, folder: Path, runner: Connection) -> None:
-    """Train in a folder. All that is printed goes to the log there.
+    """Train in a folder, with all output in a log file there.
 
-    runner: is sent Progress, and at last the Result, or what went wrong, in words. When it's gone,
-    so is this process.
+    runner: receives Progress, and in the end the RunResult or an error message. This process
+    ends with it.
     """
     with (folder / LOG).open("w") as log:
         os.dup2(log.fileno(), 1)
@@ -57,16 +57,16 @@ def do_run(job: Job, folder: Path, runner: Connection) -> None:
         runner.send(" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def do_job(job: Job, folder: Path, listen: Listener) -> Result:
-    """Train; listen is told how far that is."""
-    revision = describe_revision()  # while the code is what was imported
+def do_job(job: Job, folder: Path, listen: Listener) -> RunResult:
+    """Train. listen: receives the progress."""
+    revision = describe_revision()  # before anybody changes the code
     config = build_config(job.run, job.config, job.sentences)
     trained = train(config, PROTOCOLS[job.run.protocol], job.paths(), folder, listen)
     record = {**job.describe(), **trained.describe(), "git": revision}
     record["finished"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    if trained.best_epoch:  # epochs are counted also where dev is scored less often
+    if trained.best_epoch:  # in epochs, even if dev is scored less often
         per_score = job.run.epochs / len(trained.dev_f1)
         record["best_epoch"] = ceil(trained.best_epoch * per_score)
     predictions = trained.test or trained.dev
     assert predictions is not None  # every protocol reads one of them
-    return Result(record, predictions.gold, predictions.predicted)
+    return RunResult(record, predictions.gold, predictions.predicted)

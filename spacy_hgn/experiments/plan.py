@@ -1,4 +1,4 @@
-"""Which runs of a grid are done, which are to do, and of which the result is stale."""
+"""The runs of a grid that are done, to do, or stale."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,26 +21,26 @@ from .grid_file import GridError
 from .records import Record
 
 TRAINING = 1
-"""What a config trains: another number, where the same config trains something else, as after a
-change of the loss. By it, older results are known to be stale. tests/experiments/
-test_same_training.py finds out that it has to be raised."""
+"""The version of the training code. Raise it if the same config trains other weights, as after a
+change of the loss. Older results are then stale. tests/experiments/test_same_training.py fails
+until it is raised."""
 
 UNDECISIVE = ("components.doc_cleaner.", "training.logger.", "training.gpu_allocator")
-"""Settings that don't decide what is trained."""
+"""Settings that don't influence the weights."""
 
 NO_PART = ("python", "spacy-hgn")
-"""Releases that don't decide what is trained; of this package, TRAINING does."""
+"""Releases that don't influence the weights; for this package, see TRAINING."""
 
 FETCHED = "hero/"
-"""The project's own folder, which scripts/fetch_hero.py fills."""
+"""The folder of Heroes downloaded by scripts/fetch_hero.py."""
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-"""What may be the name of a model on the Hugging Face hub. All else is a folder."""
+"""Possible names of models on the Hugging Face Hub. Everything else is a folder."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run, and what it's done with. gpu_id: below 0 for the processor."""
+    """A run with its resources. gpu_id: negative for the CPU."""
 
     run: GridRun
     config: Path
@@ -50,21 +50,21 @@ class Job:
 
     @property
     def sentences(self) -> int:
-        """Those that it trains on."""
+        """The number to train on."""
         return sum(self.corpus.sentences[part] for part in self.run.training_parts)
 
     @property
     def steps(self) -> int:
-        """Updates in all epochs."""
+        """The number of updates in all epochs."""
         return count_steps(self.run, self.sentences)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What of the config decides about its training. Raises what ``build_config`` does."""
+        """The settings that influence its training. Raises the errors of ``build_config``."""
         return flatten(build_config(self.run, self.config, self.sentences))
 
     def paths(self) -> dict[str, list[Path]]:
-        """What to train on, to choose the epoch by, and to test on."""
+        """The files to train on, to choose the epoch with, and to test on."""
         return {
             "training": [self.corpus.path(part) for part in self.run.training_parts],
             "dev": [self.corpus.path("dev")],
@@ -72,7 +72,7 @@ class Job:
         }
 
     def describe(self) -> Record:
-        """All that decides its result, as its record has it."""
+        """Everything that influences its result, for its record."""
         return {
             **self.run.describe(),
             "steps": self.steps,
@@ -91,8 +91,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """jobs: of all runs. recorded: the ids of runs that are there. stale: why the results of some
-    of these don't stand, by the run's id. problems: of each corpus, in words."""
+    """jobs: of all runs. recorded: ids of runs with a result. stale: the reasons for stale results,
+    by the run's id. problems: messages about each corpus."""
 
     jobs: list[Job]
     recorded: set[str]
@@ -100,13 +100,13 @@ class Plan:
     problems: dict[str, list[str]]
 
     def state(self, job: Job) -> str:
-        """Of a run: to do, done or stale."""
+        """The state of a run: to do, done or stale."""
         if job.run.id not in self.recorded:
             return "to do"
         return "stale" if job.run.id in self.stale else "done"
 
     def to_do(self, redo: bool) -> list[Job]:
-        """Jobs that aren't done. redo: also those whose results are stale."""
+        """Jobs that aren't done. redo: include those with stale results."""
         states = ("to do", "stale") if redo else ("to do",)
         return [job for job in self.jobs if self.state(job) in states]
 
@@ -119,10 +119,10 @@ def make_plan(
     threads: int,
     gpu_id: int,
 ) -> Plan:
-    """Look for the runs' Heroes, convert their corpora, try their configs, and look at what is
-    recorded.
+    """Check the runs' Heroes, convert their corpora, check their configs, and compare with the
+    records.
 
-    Raises GridError, CorpusError, OSError or ConfigValidationError for what can't be.
+    Raises GridError, CorpusError, OSError or ConfigValidationError if anything is invalid.
     """
     check_heroes(runs)
     sources = {run.corpus: run.source for run in runs}
@@ -130,7 +130,7 @@ def make_plan(
     jobs = [Job(run, grid.config, corpora[run.corpus], threads, gpu_id) for run in runs]
     stale = {}
     for job in jobs:
-        job.settings  # noqa: B018  (tried)
+        job.settings  # noqa: B018  (checks it)
         if record := recorded.get(job.run.id):
             stale[job.run.id] = find_changes(record, job.describe())
     return Plan(
@@ -142,8 +142,8 @@ def make_plan(
 
 
 def find_changes(record: Record, now: Record) -> list[str]:
-    """What of that which decides a result is another now than it was, in words. What one of the
-    two doesn't tell is passed over."""
+    """Messages about everything that influences a result and has changed. Values that only one of
+    the two records has are ignored."""
     before, after = _basis(record), _basis(now)
     shared = before.keys() & after.keys()
     before, after = ({name: basis[name] for name in shared} for basis in (before, after))
@@ -158,7 +158,7 @@ def find_changes(record: Record, now: Record) -> list[str]:
 
 
 def describe_stale(stale: Mapping[str, Sequence[str]], shown: int = 5) -> list[str]:
-    """In words, how many results are stale for the same reason, and one of their ids."""
+    """Messages with the number of results that are stale for the same reason, and one id."""
     reasons: dict[str, list[str]] = {}
     for run_id, changes in stale.items():
         more = ["..."] if len(changes) > shown else []
@@ -167,7 +167,7 @@ def describe_stale(stale: Mapping[str, Sequence[str]], shown: int = 5) -> list[s
 
 
 def check_heroes(runs: Sequence[GridRun]) -> None:
-    """Raise GridError for a Hero that is a folder, and not there. The hub isn't asked."""
+    """Raise GridError for a Hero in a missing folder. Names on the hub aren't checked."""
     for name, hero in {str(run.overrides["vars.hero"]): run.hero for run in runs}.items():
         fetched = name.startswith(FETCHED)
         is_folder = fetched or not HUB_NAME.fullmatch(name)
@@ -176,13 +176,13 @@ def check_heroes(runs: Sequence[GridRun]) -> None:
             put = "Put it there, name a model on the Hugging Face hub"
             raise GridError(
                 f"Hero {hero}: expected a folder {name} with config.json, got none. "
-                f"{fetch if fetched else put}, or leave it out by --only hero=..."
+                f"{fetch if fetched else put}, or leave it out with --only hero=..."
             )
 
 
 def _basis(record: Record) -> dict[str, Any]:
-    """What decides a result besides the config. Records without a number for what is trained are
-    older than the first change of it."""
+    """Everything except the config that influences a result. Records without ``training`` have
+    version 1."""
     releases = record.get("software", {})
     basis = {
         "corpus": record.get("corpus_digest"),
@@ -195,7 +195,7 @@ def _basis(record: Record) -> dict[str, Any]:
 
 
 def _fill(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that decide, with the defaults of those left out: a new one changes nothing."""
+    """The settings, with defaults for missing ones, so that a new setting changes nothing."""
     config = Config({"nlp": {"batch_size": 1}, "vars": {}, **dot_to_dict(settings)})
     fit_to_hero(config)
     nlp = spacy.blank("xx")
@@ -204,11 +204,11 @@ def _fill(settings: dict[str, Any]) -> dict[str, Any]:
             defaults = nlp.get_factory_meta(component["factory"]).default_config
             config["components"][name] = Config(defaults).merge(component)
         settings = flatten(registry.fill(config, validate=False))
-    except ValueError:  # functions of then that there aren't any more
+    except ValueError:  # a function that no longer exists
         pass
     return {name: settings[name] for name in settings if not name.startswith(UNDECISIVE)}
 
 
 def _auto_precision(gpu_id: int) -> str:
-    """What the precision "auto" is on this machine."""
+    """The precision that "auto" selects on this machine."""
     return resolve_precision("auto", torch.device("cpu" if gpu_id < 0 else f"cuda:{gpu_id}"))

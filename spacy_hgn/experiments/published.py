@@ -1,4 +1,4 @@
-"""The F1 that the paper reports, its Tables 2 and 3: by corpus, Hero and system."""
+"""The F1 in the paper's Tables 2 and 3, by corpus, Hero and system."""
 
 SYSTEMS = ("base", "mlp", "dot", "add", "concat")
 
@@ -24,4 +24,4 @@ PUBLISHED = {
     "bc5cdr-chem": {"BioBERT-large": _row(93.47, 94.43, 94.59, 94.29, 94.11)},
     "bc2gm": {"BioBERT-large": _row(84.72, 85.65, 85.54, 85.35, 85.12)},
 }
-"""Corpora by the name of their folder in assets. All by the protocol ``paper``."""
+"""By the name of the corpus's folder in assets. All with the protocol ``paper``."""

@@ -1,4 +1,4 @@
-"""A grid's results on disk: a JSON line a run, its predictions, and the logs of what failed."""
+"""A grid's results on disk: one JSON line per run, predictions, and logs of failed runs."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 
 class Records:
-    """Results under one folder. A line is appended whole or not at all."""
+    """The results in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -22,17 +22,17 @@ class Records:
         self.logs = folder / "logs"
 
     def read(self) -> dict[str, Record]:
-        """The record of each run by its id: the last one, where it was done again."""
+        """The last record of each run, by its id."""
         found = {}
         text = self.runs.read_text(encoding="utf8", errors="replace") if self.runs.exists() else ""
         for line in text.split("\n"):
-            with suppress(ValueError):  # a line that a crash cut short is passed over
+            with suppress(ValueError):  # skips a line that was cut off by a crash
                 record = json.loads(line)
                 found[record["id"]] = record
         return found
 
     def add(self, record: Record, gold: Any, predicted: Any) -> None:
-        """Keep a run's record and its entities."""
+        """Store a run's record and its entities."""
         _write_mentions(self._predictions(record), predicted)
         _write_mentions(self._gold(record), gold)
         with self.runs.open("ab+") as file:
@@ -43,16 +43,16 @@ class Records:
             file.write(begin + json.dumps(record, ensure_ascii=False).encode("utf8") + b"\n")
 
     def keep_log(self, run_id: str, log: Path) -> Path:
-        """Keep a failed run's log; returns where it is now."""
+        """Copy a failed run's log; returns the new path."""
         self.logs.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(log, self.logs / f"{run_id}.log"))
 
     def read_predictions(self, record: Record) -> list[list[Mention]]:
-        """The entities that a run predicted, by sentence of test; of dev if it didn't test."""
+        """A run's predicted entities in each sentence of test, or of dev if it didn't read test."""
         return _read_mentions(self._predictions(record))
 
     def read_gold(self, record: Record) -> list[list[Mention]]:
-        """The annotated entities of the same sentences."""
+        """The gold entities in the same sentences."""
         return _read_mentions(self._gold(record))
 
     def _predictions(self, record: Record) -> Path:
@@ -68,7 +68,7 @@ def _write_mentions(path: Path, sentences: Sequence[Sequence[Mention]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(s, separators=(",", ":")) + "\n" for s in sentences)
     unfinished = path.with_name(path.name + ".part")
-    # No time in it: the same predictions are the same file.
+    # Without a time stamp, so that the same predictions make the same file.
     unfinished.write_bytes(gzip.compress(text.encode("utf8"), mtime=0))
     unfinished.replace(path)
 

@@ -1,4 +1,4 @@
-"""A grid's results as a page of Markdown, beside the published ones."""
+"""A report of a grid's results in Markdown, with published values."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,24 +15,24 @@ from .results import Cell, Results, scores, write_mean
 SIGNIFICANT = 0.05
 
 NOTES = """\
-F1 is micro, over whole entities with the right borders and type, in per cent: mean ± standard
-deviation over seeds. The difference is from `{baseline}` with the same seeds. *p* is by approximate
-randomisation over sentences, two-sided and not corrected for the number of comparisons: how often
-a difference comes out as large when the two systems' entities of each sentence are swapped at
-random. It speaks of other sentences, not of other seeds; the standard deviation speaks of those.
-\\* is *p* < {significant}. Published values are the paper's, by the protocol `paper`.
+F1 is micro-averaged over whole entities with the right boundaries and type, in per cent: mean ±
+standard deviation over seeds. The difference is from `{baseline}` with the same seeds. *p* is by
+approximate randomisation over sentences, two-sided and not corrected for multiple comparisons: how
+often a difference is at least as large if the two systems' entities in each sentence are swapped at
+random. It covers the variation between sentences, not between seeds; the standard deviation covers
+the latter. \\* is *p* < {significant}. Published values are the paper's, with its
+protocol `paper`.
 
-What else the tables have of a run is a mean over seeds. "windows say" is how much the windows bring
-to the vector that the classifier reads: its length over that of the whole vector, the mean over
-dev's tokens, after the last epoch. "silenced" is what F1 on dev loses then if the windows bring
-nothing but zeros, which the classifier wasn't trained for: +2 is two points lost. "clipped" is the
-share of the last training steps, a thousand at most, whose gradients were longer than `grad_clip`
-and were cut to it. "minutes" are those of training and evaluation. Columns that no run has anything
-for are left out."""
+All other columns are means over seeds. "share of windows" is the norm of what the windows add to
+the classifier's input, divided by the norm of the whole vector: the mean over dev's tokens, after
+the last epoch. "silenced" is the loss in F1 on dev if the windows are replaced by zeros, which the
+classifier wasn't trained for: +2 is two points lost. "clipped" is the share of the last training
+steps, a thousand at most, whose gradients were clipped at `grad_clip`. "minutes" are the time for
+training and evaluation. Columns without any value are left out."""
 
 
 def write_report(results: Results) -> str:
-    """All tables, and links to the figures that there are."""
+    """All tables, and links to existing figures."""
     grid = results.grid
     missing = len(grid.runs) - len(results.done)
     parts = [
@@ -59,7 +59,7 @@ def _stale(results: Results) -> list[str]:
         return []
     reasons = "\n".join(f"- {line}" for line in describe_stale(results.stale))
     return [
-        f"**{len(results.stale)} results are stale:** what decides about them is another now. "
+        f"**{len(results.stale)} results are stale:** something that influences them has changed. "
         f"`run --redo` trains them again.\n\n{reasons}"
     ]
 
@@ -86,7 +86,7 @@ def _brief(results: Results, cell: Cell | None) -> str:
 
 
 def _published(results: Results, protocol: str) -> list[list[str]]:
-    """The paper's rows of the same corpora and systems."""
+    """Rows with the paper's values for the same corpora and systems."""
     cells = results.choose(protocol=protocol)
     folders = dict.fromkeys((cell.corpus, cell.folder) for cell in cells)
     of_corpora = [PUBLISHED.get(folder, {}) for _, folder in folders]
@@ -108,7 +108,7 @@ def _published_value(of_corpus: dict[str, float], system: str) -> str:
 
 
 def _details(results: Results, cells: Sequence[Cell]) -> str:
-    """A row a system. Columns that no record has anything for are left out."""
+    """One row per system. Columns without any value are left out."""
     differences = [results.differences.get(cell.point) for cell in cells]
     gangs = [_contribution(cell) for cell in cells]
     columns = {
@@ -123,7 +123,7 @@ def _details(results: Results, cells: Sequence[Cell]) -> str:
     }
     where_any = {
         "F1 on dev": [write_mean(_dev_f1(cell)) for cell in cells],
-        "windows say": [f"{gang.share:.1%}" if gang else "" for gang in gangs],
+        "share of windows": [f"{gang.share:.1%}" if gang else "" for gang in gangs],
         "silenced": [f"{gang.f1 - gang.silenced:+.2f}" if gang else "" for gang in gangs],
         "clipped": [_clipped(cell) for cell in cells],
     }
@@ -133,7 +133,7 @@ def _details(results: Results, cells: Sequence[Cell]) -> str:
 
 
 def _warnings(cells: Sequence[Cell]) -> list[str]:
-    """Of each system whose windows say nothing, with what to do."""
+    """One for each system whose windows contribute almost nothing, with what to do."""
     found = {f"{cell.hero} {cell.system}": _contribution(cell) for cell in cells}
     return [
         f"**Warning, {name}:** {contribution.warning}"
@@ -143,7 +143,7 @@ def _warnings(cells: Sequence[Cell]) -> list[str]:
 
 
 def _types(cells: Sequence[Cell]) -> str:
-    """The mean F1 of each type, and how many entities of it there are."""
+    """The mean F1 of each type, and its number of gold entities."""
     annotated = {
         label: counts["right"] + counts["missed"]
         for record in cells[0].records
@@ -156,7 +156,7 @@ def _types(cells: Sequence[Cell]) -> str:
     ]
     header = [f"{label} ({annotated[label]:,})" for label in labels]
     table = _table(["system", *header], rows, texts=1)
-    return f"F1 by type (in brackets: how many are annotated):\n\n{table}"
+    return f"F1 by type (in brackets: the number of gold entities):\n\n{table}"
 
 
 def _type_f1(cell: Cell, label: str) -> str:
@@ -170,7 +170,7 @@ def _dev_f1(cell: Cell) -> list[float]:
 
 
 def _contribution(cell: Cell) -> Contribution | None:
-    """The mean over seeds; None without windows, and of records from before it was measured."""
+    """The mean over seeds; None without windows, and for records without this measure."""
     found = [record["contribution"] for record in cell.records if record.get("contribution")]
     if not found:
         return None
@@ -198,7 +198,7 @@ def _figures(results: Results, cells: Sequence[Cell]) -> list[str]:
 
 
 def _origin(results: Results) -> str:
-    """Machines, releases and revisions of the runs that are reported."""
+    """Machines, releases and revisions of the reported runs."""
     records = [record for cell in results.cells for record in cell.records]
     machines = [record["machine"] for record in records]
     revisions = [record["git"] for record in records if record["git"]["revision"]]
@@ -212,12 +212,12 @@ def _origin(results: Results) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 2) -> str:
-    """texts: how many columns, from the left, are no numbers."""
+    """texts: the number of text columns, from the left."""
     lines = [header, ["---"] * texts + ["---:"] * (len(header) - texts), *rows]
     cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _star(p: float) -> str:
-    """Marks what is hardly luck."""
+    """Mark a significant difference."""
     return "*" if p < SIGNIFICANT else ""

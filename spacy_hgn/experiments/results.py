@@ -1,4 +1,4 @@
-"""A grid's results put together: the seeds of each system, and systems against a baseline."""
+"""Results of a grid: the seeds of each system, and differences from a baseline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from .scores import p_value
 
 @dataclass(frozen=True)
 class Cell:
-    """What one system made of one corpus with one Hero: a record a seed.
+    """The results of one system with one corpus and Hero: one record per seed.
 
-    folder: of the corpus in assets, by its name.
+    folder: the name of the corpus's folder in assets.
     """
 
     protocol: str
@@ -31,37 +31,36 @@ class Cell:
 
     @property
     def point(self) -> tuple[str, ...]:
-        """Where it is in the grid."""
+        """Its point in the grid."""
         return self.protocol, self.corpus, self.hero, self.system
 
     def scores(self, name: str = "f") -> list[float]:
-        """A score of each seed."""
+        """One score per seed."""
         return [scores(record)[name] for record in self.records]
 
     def file(self, suffix: str) -> str:
-        """The name of a file about all systems with this corpus and Hero."""
+        """The name of a file for all systems with this corpus and Hero."""
         return f"{self.protocol}-{self.corpus}-{self.hero}.{suffix}"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of a system's F1 from another's. by_seed: of each seed that both have. p: of its being
-    luck."""
+    """The difference of two systems' F1. by_seed: for each seed that both have. p: the p-value."""
 
     by_seed: list[float]
     p: float
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """The mean over seeds."""
         return mean(self.by_seed)
 
 
 class Results:
-    """What is recorded of the runs that a grid has now."""
+    """The recorded results of a grid's present runs."""
 
     def __init__(self, grid: Grid, records: Records) -> None:
-        """Raises GridError if there's no result."""
+        """Raises GridError if there is no result."""
         self.grid = grid
         self.records = records
         self.recorded = records.read()
@@ -75,7 +74,7 @@ class Results:
         self.cells = self._group()
 
     def choose(self, **point: str) -> list[Cell]:
-        """Cells at a part of the grid, such as corpus="wnut17", in the grid's order."""
+        """The cells in a part of the grid, such as corpus="wnut17", in the grid's order."""
         return [
             cell
             for cell in self.cells
@@ -83,27 +82,27 @@ class Results:
         ]
 
     def names(self, axis: str, **point: str) -> list[str]:
-        """The corpora, Heroes, systems or protocols that there are results of, in order."""
+        """The corpora, Heroes, systems or protocols with results, in order."""
         return list(dict.fromkeys(getattr(cell, axis) for cell in self.choose(**point)))
 
     @cached_property
     def by_hero(self) -> list[list[Cell]]:
-        """The systems of each protocol, corpus and Hero."""
+        """The cells grouped by protocol, corpus and Hero."""
         points = dict.fromkeys(cell.point[:3] for cell in self.cells)
         return [[cell for cell in self.cells if cell.point[:3] == point] for point in points]
 
     @cached_property
     def differences(self) -> dict[tuple[str, ...], Difference]:
-        """From the baseline, by a cell's point; not of those that lack a baseline."""
+        """Differences from the baseline, by a cell's point, if there is a baseline."""
         found = {cell.point: self._compare(cell) for cell in self.cells}
         return {point: difference for point, difference in found.items() if difference}
 
     @cached_property
     def stale(self) -> dict[str, list[str]]:
-        """Why some results don't stand, by the run's id: the config, this code or its releases are
-        others. Whether the corpus is, and the precision, shows where it is run.
+        """The reasons for stale results, by the run's id: changes of the config, this code or
+        releases. ``experiment run`` also checks the corpus and the precision.
 
-        Raises what ``build_config`` does.
+        Raises the errors of ``build_config``.
         """
         found = {run.id: self._find_changes(run, self.recorded[run.id]) for run in self.done}
         return {run_id: changes for run_id, changes in found.items() if changes}
@@ -135,7 +134,7 @@ class Results:
         )
 
     def _group(self) -> list[Cell]:
-        """In the order of the grid file."""
+        """The cells, in the order of the grid file."""
         cells: dict[tuple[str, ...], Cell] = {}
         for run in self.done:
             point = (run.protocol, run.corpus, run.hero, run.system)
@@ -146,7 +145,7 @@ class Results:
 
 
 def scores(record: Record) -> dict[str, Any]:
-    """Those on test; on dev of a run that didn't read it."""
+    """The scores on test, or on dev if the run didn't read test."""
     return record["test"] or record["dev"]
 
 
@@ -156,7 +155,7 @@ def spread(values: Sequence[float]) -> float | None:
 
 
 def write_mean(values: Sequence[float]) -> str:
-    """With the spread over seeds, if there are several; nothing where there's no value."""
+    """The mean, with the standard deviation for several seeds; empty without values."""
     if not values:
         return ""
     deviation = spread(values)
@@ -164,5 +163,5 @@ def write_mean(values: Sequence[float]) -> str:
 
 
 def _seed(record: Record) -> tuple[int, str]:
-    """What two records have in common that can be compared: seed and corpus."""
+    """Two records can be compared if these are the same: seed and corpus."""
     return record["seed"], record["corpus_digest"]

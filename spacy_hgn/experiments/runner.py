@@ -1,4 +1,4 @@
-"""Runs jobs side by side, each in a process of its own, and keeps their results."""
+"""Run jobs in parallel, each in its own process, and store their results."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from .grid_file import GridError
-from .one_run import LOG, Progress, Result, do_run
+from .one_run import LOG, Progress, RunResult, do_run
 from .plan import Job
 from .records import Record, Records
 
@@ -21,7 +21,7 @@ MAX_ERROR = 300
 
 
 class RunProcess:
-    """A run that is going on. messages: has something when there is news of it."""
+    """A run in progress. messages: receives its progress and result."""
 
     def __init__(self, job: Job, work: Path) -> None:
         self.job = job
@@ -33,10 +33,10 @@ class RunProcess:
         self.messages, sender = context.Pipe(duplex=False)
         self.process = context.Process(target=do_run, args=(job, self.folder, sender), daemon=True)
         self.process.start()
-        sender.close()  # that of the process is the only one: it ends, and so do the messages
+        sender.close()  # only the process holds a sender: when it ends, so do the messages
 
-    def receive(self) -> Progress | Result | str:
-        """The next message; at the end what came out, or in words what went wrong."""
+    def receive(self) -> Progress | RunResult | str:
+        """The next message: Progress, or in the end the RunResult or an error message."""
         try:
             return self.messages.recv()
         except (EOFError, OSError):
@@ -44,7 +44,7 @@ class RunProcess:
             return f"The process ended with status {self.process.exitcode}."
 
     def end(self) -> None:
-        """Leave nothing of it."""
+        """End the process and delete its folder."""
         self.process.terminate()
         self.process.join()
         self.messages.close()
@@ -53,15 +53,15 @@ class RunProcess:
 
 @contextmanager
 def locked(records: Records) -> Iterator[None]:
-    """Nobody else runs the same grid. Raises GridError if somebody does."""
+    """Lock the grid against other processes. Raises GridError if it is locked."""
     records.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(records.folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise GridError(
-            f"{records.folder}: another process runs this grid. Wait for its end; more at once "
-            "are had by --jobs."
+            f"{records.folder}: another process runs this grid. Wait until it ends. To train "
+            "several runs in parallel, use --jobs."
         ) from error
     try:
         yield
@@ -72,12 +72,13 @@ def locked(records: Records) -> Iterator[None]:
 def run_jobs(
     jobs: Sequence[Job], records: Records, work: Path, side_by_side: int, done: int = 0
 ) -> list[str]:
-    """Do the jobs. It leaves no process and nothing half done behind, even if it's interrupted;
-    what a kill leaves, the next call removes.
+    """Run jobs. An interruption leaves no process and no temporary file; after a kill, the next
+    call removes them.
 
-    work: the folder that they work in. done: other runs, for the count that is shown.
+    work: a folder for temporary files. side_by_side: jobs to run in parallel. done: the number of
+    finished runs, for the display.
 
-    Returns the ids of those that failed.
+    Returns the ids of failed jobs.
     """
     shutil.rmtree(work, ignore_errors=True)
     total = done + len(jobs)
@@ -85,7 +86,7 @@ def run_jobs(
     failed: list[str] = []
     running: list[RunProcess] = []
     steps = sum(job.steps for job in jobs)
-    # Speed is the mean from the beginning: runs differ more than the moments of one.
+    # The mean speed since the start, because runs differ in speed.
     with tqdm(total=steps, unit=" steps", smoothing=0, disable=None) as bar:
         try:
             while True:
@@ -100,7 +101,7 @@ def run_jobs(
                         _show(process, message, bar)
                         continue
                     running.remove(process)
-                    if isinstance(message, Result):
+                    if isinstance(message, RunResult):
                         records.add(*message)
                         outcome = _describe(message.record)
                         done += 1
@@ -117,13 +118,13 @@ def run_jobs(
 
 
 def _begin(job: Job, work: Path) -> RunProcess:
-    os.environ["OMP_NUM_THREADS"] = str(job.threads)  # for the process, which reads it at once
-    tqdm.write(f"{job.run.name}: begins, {job.steps:,} steps")
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)  # the new process reads it at its start
+    tqdm.write(f"{job.run.name}: starts, {job.steps:,} steps")
     return RunProcess(job, work)
 
 
 def _show(process: RunProcess, now: Progress, bar: tqdm) -> None:
-    """The steps since the last time, and the epochs that have ended since."""
+    """Show the steps and epochs since the last message."""
     before, process.last = process.last, now
     bar.update(now.step - before.step)
     for epoch in range(len(before.dev_f1), len(now.dev_f1)):

@@ -1,4 +1,4 @@
-"""Scores of whole entities, and whether a difference in F1 is luck."""
+"""Scores of whole entities, and the significance of a difference in F1."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ from spacy.scorer import PRFScore
 from spacy.tokens import Doc
 
 Mention = tuple[int, int, str]
-"""An entity: its first token, the token behind its last, and its type."""
+"""An entity: its first token, the token after its last, and its type."""
 
 Sentences = Sequence[Sequence[Mention]]
 
 RESAMPLES = 9999
 BATCH = 500
-"""Resamples computed at once; each takes a number a sentence."""
+"""The number of resamples to compute at once; each needs one number per sentence."""
 
 
 def get_gold(doc: Doc) -> list[Mention]:
@@ -25,21 +25,21 @@ def get_gold(doc: Doc) -> list[Mention]:
 
 
 def get_predicted(doc: Doc, reference: Doc) -> list[Mention]:
-    """A Doc's entities but for those over tokens whose annotation is missing in the reference,
-    which has the same tokens."""
+    """A Doc's entities, except those with tokens that aren't annotated in the reference, which has
+    the same tokens."""
     missing = {token.i for token in reference if token.ent_iob == 0}
     return [entity for entity in get_gold(doc) if missing.isdisjoint(range(entity[0], entity[1]))]
 
 
 def count(gold: Iterable[Mention], predicted: Iterable[Mention]) -> PRFScore:
-    """Count the entities of one sentence: right are those with the right borders and type."""
+    """Count the entities of one sentence. They must have the right borders and type."""
     found = PRFScore()
     found.score_set(set(predicted), set(gold))
     return found
 
 
 def score(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
-    """Micro precision, recall and F1 in per cent with their counts, and the same by type.
+    """Micro-averaged precision, recall and F1 in per cent with counts, in total and by type.
 
     gold, predicted: entities by sentence.
     """
@@ -58,24 +58,24 @@ def p_value(
     """Two-sided p of the difference in micro-F1 between two systems, by approximate randomisation
     over sentences (Noreen, 1989).
 
-    If the systems were the same, who of the two predicted a sentence's entities might be
-    swapped. It's swapped for all seeds at once: what several seeds say of one sentence is no
-    independent evidence. The F1 is that of all seeds' counts together.
+    If the systems were the same, their predictions for a sentence could be swapped. They are
+    swapped for all seeds at once, because several seeds on one sentence aren't independent. F1 is
+    computed from the counts of all seeds together.
 
-    first, second: what each system predicted, with one seed after the other.
+    first, second: the predictions of each system, one per seed.
     """
     from scipy.stats import permutation_test
 
     ones, others = _count_all(gold, first), _count_all(gold, second)
     total = ones.sum(axis=0) + others.sum(axis=0)
     difference = ones - others
-    difference = difference[difference.any(axis=1)]  # swapping another sentence changes nothing
+    difference = difference[difference.any(axis=1)]  # swapping the other sentences changes nothing
     if not len(difference):
         return 1.0
-    difference = numpy.vstack([difference, numpy.zeros((1, 3))])  # scipy wants two sentences
+    difference = numpy.vstack([difference, numpy.zeros((1, 3))])  # scipy needs two sentences
 
     def statistic(signs: NDArray[Any], axis: int) -> NDArray[Any]:
-        """The difference in F1, where sentences with sign -1 are swapped."""
+        """The difference in F1 if sentences with sign -1 are swapped."""
         swapped = numpy.moveaxis(signs, axis, -1) @ difference
         return _f1((total + swapped) / 2) - _f1((total - swapped) / 2)
 
@@ -107,7 +107,7 @@ def _of_type(sentence: Sequence[Mention], label: str) -> list[Mention]:
 
 
 def _count_all(gold: Sentences, predicted: Sequence[Sentences]) -> NDArray[Any]:
-    """Right, in vain and missed by sentence, of all seeds. *Shape:* (sentences, 3)."""
+    """Right, spurious and missed by sentence, for all seeds. *Shape:* (sentences, 3)."""
     counts = [
         [(found.tp, found.fp, found.fn) for found in map(count, gold, of_a_seed)]
         for of_a_seed in predicted

@@ -1,4 +1,4 @@
-"""Sentences that two systems differ in, drawn by displaCy on a page: the paper's Figure 4."""
+"""Pages with sentences on which two systems differ, like the paper's Figure 4."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from .results import Cell, Results
 from .scores import Mention, count
 
 SHOWN = 15
-"""Sentences of a kind."""
+"""The maximum number of sentences per kind."""
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -28,8 +28,8 @@ section { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 2rem; border-t
 </style>
 <h1>{{ title }}</h1>
 <p>The systems differ in {{ sentences | length }} of {{ total }} sentences of {{ part }}. An error
-is an entity predicted in vain, or missed. Of each kind up to {{ shown }} sentences are drawn, those
-with the greatest difference first.</p>
+is a spurious or a missed entity. The page shows up to {{ shown }} sentences of each kind, with the
+largest differences first.</p>
 {% for kind, of_kind in sentences | groupby("kind") -%}
 <h2>{{ kind }}: {{ of_kind | length }} sentences</h2>
 {% for sentence in of_kind[:shown] -%}
@@ -47,7 +47,7 @@ with the greatest difference first.</p>
 def draw_pages(results: Results, corpora: Mapping[str, CorpusParts], folder: Path) -> list[Path]:
     """Draw a page for each protocol, corpus and Hero that has two systems with the same seed.
 
-    corpora: by name, as they were when the runs were done; others are passed over.
+    corpora: by name. Runs on other versions of them are skipped.
     """
     drawn = []
     for cells in filter(None, (_choose(results, of_hero) for of_hero in results.by_hero)):
@@ -60,7 +60,7 @@ def draw_pages(results: Results, corpora: Mapping[str, CorpusParts], folder: Pat
 
 
 def _choose(results: Results, cells: Sequence[Cell]) -> tuple[Cell, Cell] | None:
-    """The two systems that the grid names; else the baseline and the best of the others."""
+    """The two systems in the grid file, or the baseline and the best other one."""
     by_name = {cell.system: cell for cell in cells}
     names = results.grid.report.compare
     if not names:
@@ -71,7 +71,7 @@ def _choose(results: Results, cells: Sequence[Cell]) -> tuple[Cell, Cell] | None
 
 
 def _draw_page(results: Results, cells: tuple[Cell, Cell], corpus: CorpusParts) -> str | None:
-    """The page of two systems, by the first seed that both have."""
+    """The page of two systems, with the first seed that both have."""
     one, other = (
         {
             record["seed"]: record
@@ -104,15 +104,15 @@ def _draw_page(results: Results, cells: tuple[Cell, Cell], corpus: CorpusParts) 
 
 
 def _compare(names: Sequence[str], doc: Doc, *mentions: Sequence[Mention]) -> dict[str, Any]:
-    """A sentence drawn three times, and by how many errors fewer the second system makes.
+    """A sentence drawn three times. gain: how many errors fewer the second system makes.
 
-    mentions: annotated ones, and those of the first and of the second system.
+    mentions: the gold ones, and those of the first and of the second system.
     """
     first, second = (count(mentions[0], of_system) for of_system in mentions[1:])
     gain = first.fp + first.fn - second.fp - second.fn
     better = f"{names[gain > 0]} makes fewer errors"
     drawings = {who: _draw(doc, found) for who, found in zip(("annotated", *names), mentions)}
-    return {"gain": gain, "kind": better if gain else "As many errors", "drawings": drawings}
+    return {"gain": gain, "kind": better if gain else "Same number of errors", "drawings": drawings}
 
 
 def _draw(doc: Doc, mentions: Sequence[Mention]) -> Markup:

@@ -1,4 +1,4 @@
-"""One training by spaCy's own loop, and its evaluations."""
+"""One training with spaCy's own loop, and its evaluations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -27,28 +27,28 @@ from .scores import Mention, get_gold, get_predicted, score
 BEST = "model-best"
 
 Listener = Callable[[int, list[float]], None]
-"""Is told the steps done and the F1 on dev of the epochs done."""
+"""Called with the number of finished steps and F1 on dev for the finished epochs."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Entities by sentence: annotated ones and predicted ones."""
+    """Gold and predicted entities by sentence."""
 
     gold: list[list[Mention]]
     predicted: list[list[Mention]]
 
     @cached_property
     def scores(self) -> dict[str, Any]:
-        """As ``score`` tells them."""
+        """The result of ``score``."""
         return score(self.gold, self.predicted)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out. dev: of the epoch with the best F1 on it, None where the protocol doesn't
-    look. best_epoch: counted from 1, as if each ended with an evaluation. contribution: of the
-    Gang, in the last epoch on dev, None without windows or dev. clipping: of the last steps, the
-    thousand that are remembered. seconds: of training and evaluation."""
+    """The results of a training. dev: of the epoch with the best F1 on dev; None if the protocol
+    doesn't use dev. best_epoch: from 1, counting one per evaluation. contribution: of the Gang on
+    dev after the last epoch; None without windows or dev. clipping: of the last steps, a thousand
+    at most. seconds: for training and evaluation."""
 
     test: Predictions | None
     dev: Predictions | None
@@ -59,7 +59,7 @@ class Trained:
     seconds: dict[str, float]
 
     def describe(self) -> dict[str, Any]:
-        """What a record has of it."""
+        """The results in plain values, for a record."""
         return {
             **vars(self),
             "test": self.test and self.test.scores,
@@ -72,13 +72,12 @@ class Trained:
 def train(
     config: Config, protocol: Protocol, paths: dict[str, list[Path]], folder: Path, listen: Listener
 ) -> Trained:
-    """Train, choose the epoch as the protocol says, and test.
+    """Train, choose the epoch with the protocol, and test.
 
-    The corpus's own tokens are trained on and scored, as published scores are. spaCy's Corpus
-    would put spaCy's tokens in their place.
+    Training and scoring use the corpus's own tokens, as published scores do. spaCy's Corpus would
+    use spaCy's tokens instead.
 
-    paths: the ``.spacy`` files of "training", "dev" and "test". folder: takes the best
-    checkpoint.
+    paths: the ``.spacy`` files of "training", "dev" and "test". folder: for the best checkpoint.
     """
     seed = config.interpolate()["training"]["seed"]
     fix_random_seed(seed)
@@ -122,10 +121,10 @@ def train(
 
 
 class DevWatch:
-    """What spaCy's loop calls to evaluate: at step 0, then at each epoch's end."""
+    """Called by spaCy's loop to evaluate: at step 0, then at the end of each epoch."""
 
     def __init__(self, nlp: Language, dev: list[Path], checkpoint: Path | None) -> None:
-        """dev: nothing is evaluated if there's none. checkpoint: where the best one goes, None if
+        """dev: nothing is evaluated if it is empty. checkpoint: the path for the best one; None if
         it isn't needed."""
         self.nlp = nlp
         self.dev = dev
@@ -138,7 +137,7 @@ class DevWatch:
 
     def __call__(self) -> tuple[float, dict[str, float]]:
         self._calls += 1
-        if not self.dev or self._calls == 1:  # nothing is learned at step 0
+        if not self.dev or self._calls == 1:  # untrained at step 0
             return 0.0, {}
         begin = default_timer()
         found = evaluate(self.nlp, self.dev)
@@ -152,7 +151,7 @@ class DevWatch:
         return self.f1[-1], {}
 
     def get_chosen(self) -> Language:
-        """The pipeline of the best epoch on dev; without dev, as it is now."""
+        """The pipeline of the best epoch on dev; without dev, the current one."""
         if self.checkpoint is None or self.best_epoch in (None, len(self.f1)):
             return self.nlp
         return spacy.load(self.checkpoint)
@@ -167,7 +166,7 @@ def evaluate(nlp: Language, paths: Sequence[Path]) -> Predictions:
 
 
 def read_docs(paths: Sequence[Path], nlp: Language) -> list[Doc]:
-    """The Docs of ``.spacy`` files, or folders of such, in order."""
+    """The Docs of ``.spacy`` files or folders, in order."""
     return [doc for path in paths for doc in iterate_docs(path, nlp)]
 
 
@@ -177,7 +176,7 @@ def make_example(reference: Doc, nlp: Language) -> Example:
 
 
 def strip(reference: Doc) -> Doc:
-    """The same tokens and starts of sentences without the entities."""
+    """A new Doc with the same tokens and sentence starts, without entities."""
     return Doc(
         reference.vocab,
         words=[token.text for token in reference],

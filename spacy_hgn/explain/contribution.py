@@ -1,4 +1,4 @@
-"""How much the Gang says: what the windows bring, and what is lost when they say nothing."""
+"""How much the Gang contributes: the share of the windows, and F1 without them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from ..tagger.flat import shim_of
 from ..tagger.hero_gang import HeroGang
 
 NOTHING = 0.01
-"""The share below which windows might as well not be there."""
+"""Below this share, windows have no effect."""
 
 
 @dataclass(frozen=True)
 class Contribution:
     """What a Gang contributes to predictions.
 
-    share: the norm of what the windows bring to a token's fused vector over the norm of that
-    vector, the mean over tokens. f1: as the pipeline is. silenced: with windows of zeros, which
-    the classifier wasn't trained for.
+    share: the norm of what the windows add to a token's fused vector, divided by the norm of that
+    vector; the mean over tokens. f1: of the pipeline as it is. silenced: F1 with the windows
+    replaced by zeros, which the classifier wasn't trained for.
     """
 
     share: float
@@ -29,23 +29,23 @@ class Contribution:
 
     @property
     def warning(self) -> str | None:
-        """What to do where the windows say nothing; None where they say something."""
+        """What to do if the windows contribute almost nothing; otherwise None."""
         if self.share >= NOTHING:
             return None
         return (
-            f"The windows say nothing: they bring {self.share:.2%} of a token's vector. The "
-            "pipeline is its Hero, at the price of a Gang. Train with the fusion dot or add, which "
-            "add the windows to the Hero, or without them: windows = []."
+            f"The windows contribute almost nothing: {self.share:.2%} of a token's vector. The "
+            "Gang takes time without having an effect. Train with the fusion dot or add, which add "
+            "the windows to the Hero, or without windows: windows = []."
         )
 
 
 def measure_contribution(
     nlp: Language, evaluate: Callable[[], float], name: str = "hgn_ner"
 ) -> Contribution | None:
-    """What the Gang of a component contributes; None where it has no windows.
+    """Measure what the Gang of a component contributes. Returns None if it has no windows.
 
-    evaluate: predicts with nlp and returns the F1. Raises ValueError for another component than
-    ours, and where nothing is predicted.
+    evaluate: predicts with nlp and returns the F1. Raises ValueError if the component isn't an
+    ``hgn_ner``, or if there are no tokens to predict.
     """
     model = getattr(nlp.get_pipe(name), "model", None) if name in nlp.pipe_names else None
     if model is None or not model.has_ref("flat"):
@@ -65,6 +65,6 @@ def _measure(module: HeroGang | Committee, evaluate: Callable[[], float]) -> Con
     with module.silencing():
         silenced = evaluate()
     if not heard:
-        raise ValueError("Expected texts with tokens to measure on, got none.")
+        raise ValueError("Expected texts with tokens, got none.")
     share = torch.cat(heard).mean().item()
     return Contribution(share, f1, silenced)

@@ -1,4 +1,4 @@
-"""Why a text has the entities it has: weights of windows and Hero, tags, and moved borders."""
+"""Explain a text's entities: weights of windows and Hero, tags, scores with moved borders."""
 
 import json
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ from ..tags.tag_set import TagSet
 HERO = "hero"
 
 NOTES = {
-    "mlp": "A softmax over the windows and the Hero: a token's weights sum to 1.",
-    "dot": "A softmax over the windows, whose weights sum to 1; the Hero is added whole.",
-    "concat": "The fusion concat puts windows and Hero side by side: it gives them no weights.",
-    "add": "The fusion add sums windows and Hero as they are: it gives them no weights.",
-    None: "There are no windows: the Hero decides alone.",
+    "mlp": "A softmax over the windows and the Hero. A token's weights sum to 1.",
+    "dot": "A softmax over the windows, with weights that sum to 1. The Hero is added as a whole.",
+    "concat": "The fusion concat concatenates windows and Hero, without weights.",
+    "add": "The fusion add sums windows and Hero, without weights.",
+    None: "There are no windows: the component uses the Hero alone.",
 }
-"""What the weights of each fusion are; of None, without windows."""
+"""A description of each fusion's weights; None is without windows."""
 
 
 @dataclass(frozen=True)
 class ExplainedEntity:
-    """An entity, and how probable it is that one of its borders lies one token aside instead.
+    """An entity with its score, and the scores with one border moved by one token.
 
     start, end: its tokens, up to end. score: its probability, as in ``ent._.score``.
-    The others are the probabilities of the same label with one border moved; None where no
-    entity can be: out of the text, in another component's entity, beginning or ending in white
-    space, across the start of a sentence, or without a token left.
+    starts_earlier ... ends_later: the probability of the same label with one border moved. None if
+    no entity is possible there: outside the text, in another component's entity, beginning or
+    ending with white space, across the start of a sentence, or without any token.
     """
 
     start: int
@@ -52,19 +52,19 @@ class ExplainedEntity:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the component sees in a text.
+    """The component's view of a text.
 
-    words, spaces: the tokens, and whether a blank follows them. fusion: the fusion's name, or
-    None without windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
-    weights: how much of each member is in a token's vector, and None for a fusion that gives no
-        weights; ``note`` tells more. *Shape:* (tokens, members)
-    shares: how much the windows say: the norm of what they bring to a token's vector over the
+    words, spaces: the tokens, and whether a space follows. fusion: its name, or None without
+    windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
+    weights: the weight of each member in a token's vector, or None for a fusion without weights.
+        See ``note``. *Shape:* (tokens, members)
+    shares: the share of the windows: the norm of what they add to a token's vector, divided by the
         norm of that vector. *Shape:* (tokens,)
-    probabilities: of each tag, under the component's temperature, as the scores are.
+    probabilities: of each tag, at the component's temperature, like the scores.
         *Shape:* (tokens, tags)
-    entities: those that the component predicts, in order.
-    layers: how much of each of the Hero's layers is in its vectors, the same for all texts; 0 are
-        the embeddings, and the shares sum to 1. None where the Hero gives one layer alone.
+    entities: the predicted ones, in order.
+    layers: the share of each of the Hero's layers, the same for all texts. Layer 0 is the
+        embeddings, and the shares sum to 1. None if the Hero returns a single layer.
     """
 
     words: tuple[str, ...]
@@ -85,21 +85,21 @@ class Explanation:
 
     @property
     def attended(self) -> tuple[str, ...]:
-        """The members that an attention weighs, the first ones: of dot, not the Hero."""
+        """The members with attention weights: all, or for dot all but the Hero."""
         if self.fusion == "dot":
             return self.members[:-1]
         return self.members if self.weights is not None and self.fusion else ()
 
     @property
     def note(self) -> str:
-        """What the weights are, and how much the windows say."""
+        """A description of the weights, and the mean share of the windows."""
         if self.fusion is None or not len(self.shares):
             return NOTES[self.fusion]
-        share = f"The windows bring {self.shares.mean():.1%} of a token's vector, by its length."
+        share = f"The windows make up {self.shares.mean():.1%} of a token's vector, by its norm."
         return f"{NOTES[self.fusion]} {share}"
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in plain values, arrays as lists of rows."""
+        """Everything in plain values, with arrays as lists of rows."""
         return {
             **{name: list(getattr(self, name)) for name in ("words", "spaces", "members", "tags")},
             "fusion": self.fusion,
@@ -116,7 +116,7 @@ class Explanation:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
 
     def _repr_html_(self) -> str:
-        """The page of ``spacy hgn explain``, in a frame, as notebooks show it."""
+        """The page of ``spacy hgn explain`` in a frame, for notebooks."""
         from .page import render_page
 
         page = escape(render_page(self, "Explanation"))
@@ -133,11 +133,11 @@ def explain(
     tag_set: TagSet,
     layers: Sequence[int] | None,
 ) -> Explanation:
-    """Tell why a Doc has the entities that were found in it.
+    """Explain the entities found in a Doc.
 
-    model: the tagger. probabilities: of each tag, tempered. *Shape:* (tokens, tags)
-    borders: as they were before the component saw the Doc. layers: those that a frozen Hero hands
-    out, by number; None for all.
+    model: the tagger. probabilities: of each tag, calibrated. *Shape:* (tokens, tags)
+    found: the entities. borders: of the Doc before the component's prediction. layers: the numbers
+    of the layers that a frozen Hero returns; None is all.
     """
     entities: list[ExplainedEntity] = []
     if found:
@@ -159,7 +159,7 @@ def explain(
 
 
 def may_be(entity: Entity, borders: Borders) -> bool:
-    """Whether a text may have an entity with these borders."""
+    """Whether an entity is possible at these borders."""
     start, end, _ = entity
     if not 0 <= start < end <= len(borders.free):
         return False
@@ -190,7 +190,7 @@ def _explain(
 
 def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None:
     """The weights of a tagger's members. *Shape:* (tokens, members)"""
-    if fusion is None:  # the Hero is all
+    if fusion is None:  # only the Hero
         return numpy.ones((len(doc), 1), dtype="float32")
     if not has_weights(fusion):
         return None
@@ -199,7 +199,7 @@ def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None
 
 
 def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:
-    """How much the windows say in a tagger. *Shape:* (tokens,)"""
+    """The share of the windows in each token's vector. *Shape:* (tokens,)"""
     if fusion is None:
         return numpy.zeros(len(doc), dtype="float32")
     found = ask_module(model.get_ref("flat"), [doc], "shares", 1)
@@ -207,7 +207,7 @@ def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:
 
 
 def _layers(model: Model, numbers: Sequence[int] | None) -> tuple[tuple[int, float], ...] | None:
-    """The Hero's layers, each with its share; of a committee, the mean of its members'."""
+    """The Hero's layers with their shares; for a committee, the mean over its members."""
     module = shim_of(model.get_ref("flat"))._model
     heads = module.heads if isinstance(module, Committee) else [module]
     if not hasattr(heads[0], "mix"):

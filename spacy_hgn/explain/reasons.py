@@ -1,4 +1,4 @@
-"""What a component can tell of its entities, besides that they are there."""
+"""Explanations and alternatives of a component's entities."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from .explanation import Explanation, explain
 
 
 class Reasons(TagPipe):
-    """A component that says why its entities are what they are, and what else they might be."""
+    """A component that can explain its entities and find alternatives."""
 
     decoder: str
     threshold: float
@@ -28,13 +28,13 @@ class Reasons(TagPipe):
         raise NotImplementedError
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
-        """What else might be where the span is: the k most probable entities that have any of its
-        tokens, with other borders or labels, and label "" for no entity in all of it.
+        """The k most probable entities among a span's tokens, with any borders and label. The
+        label "" means no entity in the whole span.
 
-        Entities of other components, and blocked tokens, stay what they are. The Doc must have
-        what the model reads. A Transformer's vectors are there after
-        ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` puts
-        them on a Doc again. Raises ValueError where they are missing, TypeError for no Span.
+        Entities of other components and blocked tokens stay as they are. The Doc must have the
+        vectors that the model reads. A Transformer's vectors are there after
+        ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` adds them
+        again. Raises ValueError if they are missing, and TypeError for anything but a Span.
         """
         _expect(span, Span, "such as doc[0:2] or doc.ents[0]")
         (probabilities,) = self.predict([span.doc])
@@ -46,12 +46,13 @@ class Reasons(TagPipe):
         return find_alternatives(posteriors, span.start, span.end, self.labels, k)
 
     def explain(self, doc: Doc) -> Explanation:
-        """Why the Doc's entities are what they are: for each token the weights of windows and
-        Hero and the tags' probabilities, for each entity its score with a border moved by one.
+        """Explain a Doc's entities: for each token, the weights of windows and Hero and the
+        probabilities of tags; for each entity, its score with a border moved by one token.
 
-        The Doc must have what the model reads, as for ``alternatives``, and doesn't change. With
-        ``scores = false`` entities found before are as other components': explain the Doc before.
-        Raises ValueError where vectors are missing, TypeError for no Doc.
+        The Doc must have the vectors that the model reads, as for ``alternatives``. It isn't
+        changed. With ``scores = false``, the component's own entities on the Doc look like those of
+        another component: explain a Doc without them. Raises ValueError if vectors are missing,
+        and TypeError for anything but a Doc.
         """
         _expect(doc, Doc, "such as nlp(text)")
         borders = self._borders_before(doc)
@@ -68,14 +69,14 @@ class Reasons(TagPipe):
         )
 
     def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
-        """The entities that the probabilities make, each with its score, but the unlikely ones."""
+        """Decode entities with their scores, without those below the threshold."""
         found = decode(probabilities, borders, self.tag_set, self.decoder)
         tempered = temper(probabilities, self.temperature)
         scores = entity_probabilities(tempered, borders, self.tag_set, found)
         return [pair for pair in zip(found, scores) if pair[1] >= self.threshold]
 
     def _borders_before(self, doc: Doc) -> Borders:
-        """Where entities may be, whatever this component has found there."""
+        """Where entities are possible, ignoring this component's own."""
         return borders_alone(doc) if self.overlap else borders_before(doc, self._spans_key)
 
     @property

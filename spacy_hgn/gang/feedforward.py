@@ -1,4 +1,4 @@
-"""The Gang's units without a state, MLP and CNN (paper, Figure 2)."""
+"""The Gang's units without recurrence, MLP and CNN (paper, Figure 2)."""
 
 import math
 
@@ -11,7 +11,7 @@ from .windows import Window
 class MLP(nn.Module):
     """One layer over the concatenated window: ``h_i = tanh(sum_o W_o z[i+o] + b)``.
 
-    A position beyond the text's end adds nothing to the sum.
+    Positions outside the text add nothing to the sum.
     """
 
     def __init__(self, width: int, window: int) -> None:
@@ -28,8 +28,8 @@ class MLP(nn.Module):
 class CNN(nn.Module):
     """A convolution of width 3 inside the window, then the maximum over its positions.
 
-    ``c_j = relu(W_- z[j-1] + W_0 z[j] + W_+ z[j+1] + b)``, ``h_i = max_j c_j``; a neighbour
-    that lies outside of the window, or of the text, adds nothing.
+    ``c_j = relu(W_- z[j-1] + W_0 z[j] + W_+ z[j+1] + b)``, ``h_i = max_j c_j``. Neighbours
+    outside the window or the text add nothing.
     """
 
     def __init__(self, width: int, window: int) -> None:
@@ -43,7 +43,7 @@ class CNN(nn.Module):
     def forward(self, z: Tensor, window: Window) -> Tensor:
         """z: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width)."""
         before, centre, after = self.project(z).chunk(3, dim=-1)
-        best = z.new_zeros(())  # relu(x) = max(x, 0): zero is where every maximum starts
+        best = z.new_zeros(())  # relu(x) = max(x, 0), so every maximum starts at 0
         for offset in window.offsets:
             total = (
                 window.neighbour(before, offset - 1)

@@ -1,12 +1,12 @@
 """The Gang: short recurrent windows around every token (paper, section 2.2).
 
-For a window of odd width ``w = 2k + 1`` the sub-sequence of token ``i`` is
-``z[i-k] ... z[i+k]``, cut at the ends of the text: nothing is padded in. One unit reads
-it left to right, another right to left, and the two last states, each of width ``d / 2``,
-are concatenated to ``h_i`` of width ``d``.
+For a window of odd width ``w = 2k + 1``, the sub-sequence of token ``i`` is
+``z[i-k] ... z[i+k]``, cut at the ends of the text without padding. One unit reads it from left to
+right, another from right to left. Their last states, each of width ``d / 2``, are concatenated to
+``h_i`` of width ``d``.
 
-Texts are kept ragged: ``z`` holds the tokens of all texts one after the other, so that a
-text gets the same vectors alone and in any batch.
+Texts are ragged: ``z`` holds the tokens of all texts one after the other. So a text gets the same
+vectors alone and in any batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,21 +30,21 @@ RECURRENCES: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class Gang(nn.Module):
-    """One recurrent unit for each window, applied to every token."""
+    """One recurrent unit per window, applied to every token."""
 
     def __init__(self, width: int, windows: Sequence[int], recurrence: str) -> None:
-        """width: d, the width of the Hero's vectors. windows: odd widths. recurrence: a key
-        of ``RECURRENCES``."""
+        """width: of the Hero's vectors, d. windows: odd widths. recurrence: a key of
+        ``RECURRENCES``."""
         super().__init__()
         self.windows = tuple(windows)
         self.recurrence = recurrence
         self.units = nn.ModuleList(RECURRENCES[recurrence](width, w) for w in windows)
 
     def forward(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """Summarize every window of every token.
+        """Compute a vector for every window of every token.
 
         z: the Hero's vectors. *Shape:* (tokens, width).
-        lengths: tokens of each text, on the host; their sum is ``tokens``.
+        lengths: the number of tokens of each text, on the host; their sum is ``tokens``.
         Returns: *Shape:* (tokens, windows, width).
         """
         if len(z) == 0:

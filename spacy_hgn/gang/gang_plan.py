@@ -1,9 +1,9 @@
-"""Which runs of tokens all windows of a batch read, and in which order: what a GPU steps together.
+"""The plan of all windows of a batch on a GPU: runs of tokens, and the order of their steps.
 
-A unit reads its windows from the left; one that reads from the right does the same in the mirrored
-text, so every place below is counted as if read from the left. Windows that begin at the same
-token are one *run* (see ``windows.py``): it takes as many steps as the longest of them. Runs are
-sorted by their length, so that those still going at a step are the first ones.
+A unit reads its windows from the left. A unit that reads from the right does the same in the
+mirrored text, so all positions below count from the side where the unit begins. Windows that begin
+at the same token are one *run* (see ``windows.py``), with as many steps as the longest of them.
+Runs are sorted by length, so that at each step the active ones come first.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class GangPlan:
-    """The steps of all windows and directions. Units are window 1 rightward, leftward, window 2 ...
+    """The steps of all windows and directions. Units: window 1 rightward, leftward, window 2 ...
 
-    going: how many runs of each window take each step, on the host; after the last step none do.
-        *Shape:* (steps + 1, windows)
-    first_rows: there is a row for each unit, step and run, in this order. Where each unit's begin;
-        at the end, how many there are. *Shape:* (units + 1,)
-    table: on the device, whole numbers of 32 bits, the following laid end to end; ``column`` is
-        the length of the first four's columns, with padding.
+    going: the number of active runs of each window at each step, on the host; 0 after the last
+        step. *Shape:* (steps + 1, windows)
+    first_rows: rows are ordered by unit, step and run. The first row of each unit, and at the end
+        the number of rows. *Shape:* (units + 1,)
+    table: 32-bit integers on the device: the following arrays, concatenated. ``column`` is the
+        padded length of a column in the first four.
 
-        1. the first token of each token's text, 2. the last
-        3. of each window, the tokens where its runs begin
-        4. of each window, the run that begins at each token, or -1
+        1. for each token, the first token of its text, 2. the last
+        3. for each window, the tokens where its runs begin
+        4. for each window, the run that begins at each token, or -1
         5. ``going``
-        6. where the rows of each step and unit begin. *Shape:* (steps + 1, units)
-        7. how many runs earlier units have. *Shape:* (units,)
-        8. how far each window reaches to either side. *Shape:* (windows,)
+        6. the first row of each step and unit. *Shape:* (steps + 1, units)
+        7. the number of runs of all earlier units. *Shape:* (units,)
+        8. the reach of each window to either side. *Shape:* (windows,)
     """
 
     tokens: int
@@ -46,12 +46,12 @@ class GangPlan:
 
     @property
     def runs(self) -> int:
-        """Those of all units."""
+        """The number of runs of all units."""
         return 2 * int(self.going[0].sum())
 
     @property
     def second_rows(self) -> numpy.ndarray:
-        """Where the rows of each unit's second step begin. *Shape:* (units,)"""
+        """The first row of each unit's second step. *Shape:* (units,)"""
         return self.first_rows[:-1] + self.going[0].repeat(2)
 
     @property
@@ -60,10 +60,10 @@ class GangPlan:
 
 
 def plan_gang(lengths: Sequence[int], windows: Sequence[int], device: torch.device) -> GangPlan:
-    """Plan the windows around every token of texts of these lengths; at least one has tokens."""
+    """Plan the windows around every token. lengths: of the texts, at least one above 0."""
     sizes = numpy.asarray(lengths, dtype="int32")
     tokens = int(sizes.sum())
-    column = tokens + -tokens % 4  # kernels are compiled for columns that begin at 16 bytes
+    column = tokens + -tokens % 4  # kernels are compiled for columns aligned to 16 bytes
     steps = min(max(windows), int(sizes.max()))
     going = numpy.zeros((steps + 1, len(windows)), dtype="int32")
     rest = going.size + 2 * going.size + 3 * len(windows)
@@ -77,7 +77,7 @@ def plan_gang(lengths: Sequence[int], windows: Sequence[int], device: torch.devi
     for m, width in enumerate(windows):
         begins, run_of = of_windows[m], of_windows[len(windows) + m]
         going[:-1, m] = _sort_runs(first, last, width // 2, steps, begins, run_of)
-    of_units = numpy.repeat(going, 2, axis=1)  # both directions have as many
+    of_units = numpy.repeat(going, 2, axis=1)  # both directions have the same number
     of_unit = of_units.sum(axis=0)
     first_rows = numpy.cumsum([0, *of_unit])
     rows = numpy.cumsum(of_units, axis=0) - of_units + first_rows[:-1]
@@ -97,9 +97,10 @@ def _sort_runs(
     begins: numpy.ndarray,
     run_of: numpy.ndarray,
 ) -> numpy.ndarray:
-    """Find one window's runs: fill ``begins`` and ``run_of``.
+    """Find the runs of one window, and fill ``begins`` and ``run_of``.
 
-    *Shape of all arrays:* (tokens,). Returns how many runs take each step. *Shape:* (steps,)
+    *Shape of all arrays:* (tokens,). Returns the number of active runs at each step.
+    *Shape:* (steps,)
     """
     places = numpy.arange(len(first), dtype="int32")
     (found,) = numpy.nonzero((places == first) | (places + reach <= last))

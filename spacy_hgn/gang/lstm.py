@@ -1,13 +1,13 @@
 """The LSTM of the Gang, over all windows at once, with a backward pass written by hand.
 
-Autograd would keep a copy of every gate's inputs and outputs and add up the gradients of the
-shared projection slice by slice; here each step keeps its gates, and every product is one
-large matrix product.
+Autograd would copy the inputs and outputs of every gate, and sum the gradients of the shared
+projection slice by slice. Here, each step stores its gates, and every product is one large matrix
+product.
 
-Everything goes through the sigmoid, since ``tanh(x) = 2 sigmoid(2x) - 1`` and a vectorized
-sigmoid takes a fraction of the time of tanh. So the states are kept as halves,
-``c / 2 = f (c / 2) + i (g - 1/2)`` and ``h / 2 = o (s - 1/2)`` with ``g`` the sigmoid of twice
-the cell gate's input and ``s = sigmoid(2c)``, and the weights make up for it beforehand.
+All gates use the sigmoid, because ``tanh(x) = 2 sigmoid(2x) - 1`` and a vectorized sigmoid takes a
+fraction of the time of tanh. So the states are stored as halves,
+``c / 2 = f (c / 2) + i (g - 1/2)`` and ``h / 2 = o (s - 1/2)``, where ``g`` is the sigmoid of twice
+the cell gate's input and ``s = sigmoid(2c)``. The weights are scaled beforehand to compensate.
 """
 
 import math
@@ -17,23 +17,22 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .windows import Reading, Runs, Window
+from .windows import Runs, Window, WindowRuns
 
-# A processor steps as many runs together as keep a step's gates in its cache.
+# On a CPU, the gates of one step for a block of runs must fit into the cache.
 BLOCK_BYTES = 2**22
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 Kept = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Of all steps of a block: gates, half cells, their squashed cells, half states."""
+"""For all steps of a block: gates, half cells, squashed cells, half states."""
 
 
 class LSTM(nn.Module):
-    """Two long short-term memories, one for each direction, with one input projection.
+    """Two LSTMs, one per direction, with one input projection.
 
-    A token's projection is computed once, although it is read in up to ``w`` windows; only
-    the product with the state is left to the steps. Gates in the order input, forget,
-    cell, output (as in PyTorch).
+    A token's projection is computed once, although up to ``w`` windows read it. Each step only
+    multiplies the state. Gates are in the order input, forget, cell, output, as in PyTorch.
     """
 
     scale: Tensor
@@ -65,7 +64,7 @@ class LSTM(nn.Module):
         ]
         return torch.cat(halves, dim=-1) * 2
 
-    def _half_states(self, inputs: Tensor, recur: nn.Linear, reading: Reading) -> Tensor:
+    def _half_states(self, inputs: Tensor, recur: nn.Linear, reading: WindowRuns) -> Tensor:
         weights = recur.weight * (2 * self.scale).unsqueeze(1)
         return _HalfStates.apply(inputs, weights.to(inputs.dtype), reading, torch.is_grad_enabled())
 
@@ -89,10 +88,10 @@ class _HalfStates(torch.autograd.Function):
     """Half the last state of every window read in one direction."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, recur: Tensor, reading: Reading, keep: bool) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, recur: Tensor, reading: WindowRuns, keep: bool) -> Tensor:
         """inputs: projected tokens. *Shape:* (tokens, 4 * hidden). recur: the weights of the
-        half state. *Shape:* (4 * hidden, hidden). keep: what the way back needs. Returns:
-        *Shape:* (tokens, hidden)."""
+        half state. *Shape:* (4 * hidden, hidden). keep: store what the backward pass needs.
+        Returns: *Shape:* (tokens, hidden)."""
         last, kept = [], []
         for runs in reading.blocks:
             block = _run(inputs, recur, runs.rows, keep)
@@ -117,12 +116,12 @@ class _HalfStates(torch.autograd.Function):
 
 
 def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], keep: bool) -> Kept:
-    """Step a block's runs to their ends.
+    """Run all steps of a block.
 
-    Returns the half states of all steps, laid end to end, and, if they are to be kept, the
-    rest of ``Kept`` likewise.
+    Returns the half states of all steps, concatenated, and the rest of ``Kept``, which is
+    complete only with ``keep``.
     """
-    # In bfloat16 the products are, and the states are kept in float32.
+    # Products may be in bfloat16; states are in float32.
     dtype = torch.promote_types(inputs.dtype, torch.float32)
     most, hidden = len(rows[0]), recur.shape[1]
     steps = sum(len(row) for row in rows)
@@ -155,7 +154,7 @@ def _run(inputs: Tensor, recur: Tensor, rows: list[Tensor], keep: bool) -> Kept:
 def _run_back(
     d_last: Tensor, recur: Tensor, runs: Runs, kept: Kept, d_inputs: Tensor, d_recur: Tensor
 ) -> None:
-    """Go a block's steps back; add to the gradients of inputs and weights in place."""
+    """Run the backward pass of a block; add to the gradients of inputs and weights in place."""
     gates, cells, squashed, states = kept
     d_states = torch.zeros_like(states).index_add_(0, runs.places, d_last)
     d_cells = states.new_zeros(len(runs.rows[0]), states.shape[1])

@@ -1,11 +1,11 @@
-"""The LSTM of the Gang on a GPU: a step of all windows and both directions is one kernel.
+"""The LSTM of the Gang on a GPU: one kernel per step for all windows and both directions.
 
-``lstm.py`` says what is computed, and is what the tests hold this against. There a step is
-a gather, a product and some ten operations on gates, for each window and direction; on a GPU
-their launches and their way through memory cost several times what the products do.
+``lstm.py`` defines what is computed, and the tests compare the two. There, a step is a gather, a
+product and some ten operations on gates, for each window and direction. On a GPU, their launches
+and memory accesses cost several times as much as the products.
 
-Products are of the inputs' type with sums in float32: bfloat16, or float32 by three TF32
-products ("tf32x3"), whose error is that of float32. Cells are float32.
+Products have the inputs' type and sums in float32: bfloat16, or float32 by three TF32 products
+("tf32x3"), which is as accurate as float32. Cells are float32.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from . import lstm_kernels as kernels
 from .gang_plan import GangPlan, plan_gang
 
-# Runs, columns of the state and depth of the products that one program of a kernel takes.
+# Runs, columns of the state and depth of the products per program of a kernel.
 STEP = {"RUNS": 128, "COLUMNS": 64, "DEPTH": 64, "num_warps": 8, "num_stages": 3}
 MULTIPLY_BACK = {"RUNS": 128, "COLUMNS": 128, "DEPTH": 64, "num_warps": 8, "num_stages": 3}
 IN_FLOAT32 = {"RUNS": 64, "COLUMNS": 32, "DEPTH": 32, "num_warps": 4, "num_stages": 3}
@@ -31,9 +31,9 @@ SUM_OVER_RUNS = {"TOKENS": 8, "COLUMNS": 256, "num_warps": 4}
 
 
 def read_windows(z: Tensor, lstms: Sequence[Any], lengths: Sequence[int]) -> Tensor:
-    """Summarize all windows of all tokens, as each ``LSTM`` does those of its width.
+    """Compute the vectors of all windows of all tokens, as the ``LSTM`` of each window does.
 
-    z: *Shape:* (tokens, width). lstms: one a window. Returns: *Shape:* (tokens, windows, width).
+    z: *Shape:* (tokens, width). lstms: one per window. Returns: *Shape:* (tokens, windows, width).
     """
     weights = torch.cat([lstm.project.weight for lstm in lstms])
     bias = torch.cat([lstm.project.bias for lstm in lstms])
@@ -48,7 +48,7 @@ def read_windows(z: Tensor, lstms: Sequence[Any], lengths: Sequence[int]) -> Ten
 
 
 def probe(device: torch.device) -> bool:
-    """Compile and run the smallest kernel. Raises whatever Triton does where it can't."""
+    """Compile and run the smallest kernel. Raises Triton's error if that fails."""
     out = torch.zeros(1, dtype=torch.int32, device=device)
     with torch.cuda.device(device):
         kernels.write_one[(1,)](out)
@@ -61,12 +61,12 @@ class _LastStates(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor, recur: Tensor, plan: GangPlan, keep: bool) -> Tensor:
         """projected: tokens, for each unit's gates. *Shape:* (tokens, units * 4 * hidden).
-        recur: *Shape:* (units, 4 * hidden, hidden). keep: what the way back needs.
+        recur: *Shape:* (units, 4 * hidden, hidden). keep: store what the backward pass needs.
         Returns: *Shape:* (tokens, units, hidden)."""
         units, _, hidden = recur.shape
         last = projected.new_empty(plan.tokens, units, hidden)
         cells = projected.new_empty(plan.runs, hidden, dtype=torch.float32)
-        # A row has the state that its step begins with; without a way back, two steps' are held.
+        # A row has the state before its step. Without a backward pass, two steps are stored.
         states = projected.new_empty(plan.rows if keep else 2 * plan.runs, hidden)
         kept_gates = projected.new_empty(plan.rows if keep else 0, 4 * hidden)
         kept_cells = projected.new_empty(plan.rows if keep else 0, hidden)
@@ -106,7 +106,7 @@ def _gates_back(
 ) -> Tensor:
     """The gradients of all steps' gates. *Shape:* (rows, 4 * hidden)"""
     units, _, hidden = recur.shape
-    recur = recur.mT.contiguous()  # TF32's products want the depth in a row
+    recur = recur.mT.contiguous()  # TF32 products need the depth to be contiguous
     d_cells = d_last.new_empty(plan.runs, hidden, dtype=torch.float32)
     d_states = gates.new_empty(plan.runs, hidden)
     d_gates = torch.empty_like(gates)
@@ -142,27 +142,27 @@ def _inputs_back(plan: GangPlan, d_gates: Tensor, units: int) -> Tensor:
 
 
 def _grid(plan: GangPlan, step: int, block: dict[str, int], hidden: int) -> tuple[int, int, int]:
-    """Programs for a step: blocks of the runs that take it, of columns, and units."""
+    """Programs for a step: blocks of active runs, blocks of columns, units."""
     most = int(plan.going[step].max())
     units = 2 * plan.going.shape[1]
     return triton.cdiv(most, block["RUNS"]), triton.cdiv(hidden, block["COLUMNS"]), units
 
 
 def _sizes(hidden: int, largest: int) -> dict[str, Any]:
-    """largest: numbers in the largest array, which decides how places are counted."""
+    """largest: size of the largest array, which sets the type of indices."""
     return {"HIDDEN": hidden, "INDEX": tl.int32 if largest < 2**31 else tl.int64}
 
 
 def _narrow(block: dict[str, int], columns: int) -> dict[str, int]:
-    """The block, no wider than arrays of so many columns; products take 16 at least."""
+    """The block, limited to the number of columns; products need at least 16."""
     most = max(1 << (columns - 1).bit_length(), 16)
     return {k: min(v, most) if k in ("COLUMNS", "DEPTH") else v for k, v in block.items()}
 
 
 def _fit(block: dict[str, int], hidden: int, like: Tensor, tables: int) -> dict[str, int]:
-    """The block of a product, with as many stages in flight as the device's memory holds.
+    """The block of a product, with as many pipeline stages as fit into shared memory.
 
-    like: of the product's type and device. tables: of weights, by which states are multiplied.
+    like: a tensor of the product's type and device. tables: the number of weight matrices.
     """
     block = _narrow(block, hidden)
     rows = block["RUNS"] + tables * block["COLUMNS"]
@@ -172,7 +172,7 @@ def _fit(block: dict[str, int], hidden: int, like: Tensor, tables: int) -> dict[
 
 @cache
 def _shared_memory(device: torch.device) -> int:
-    """Bytes that a program may have beside its registers."""
+    """Bytes of shared memory per program."""
     if device.type != "cuda":
         return 2**16
     found = torch.cuda.get_device_properties(device)
@@ -180,5 +180,5 @@ def _shared_memory(device: torch.device) -> int:
 
 
 def _precision() -> str:
-    """How float32 is multiplied: as torch does, or as exactly by three products."""
+    """The precision of float32 products: TF32 if torch allows it, otherwise as in float32."""
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"

@@ -1,4 +1,4 @@
-"""The plainer recurrent units of the Gang, GRU and RNN (paper, Figure 2)."""
+"""The other recurrent units of the Gang, GRU and RNN (paper, Figure 2)."""
 
 import math
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from .lstm import half_of
-from .windows import Reading, Window
+from .windows import Window, WindowRuns
 
 
 class Bidirectional(nn.Module):
-    """A recurrent unit for each direction, with one input projection.
+    """Two recurrent units, one per direction, with one input projection.
 
-    A token's projection is computed once, although it is read in up to ``w`` windows; only
-    the product with the state is left to the steps.
+    A token's projection is computed once, although up to ``w`` windows read it. Each step only
+    multiplies the state.
     """
 
     gates: int
@@ -38,7 +38,7 @@ class Bidirectional(nn.Module):
         ]
         return torch.cat(states, dim=-1)
 
-    def _last_states(self, inputs: Tensor, reading: Reading, recur: nn.Linear) -> Tensor:
+    def _last_states(self, inputs: Tensor, reading: WindowRuns, recur: nn.Linear) -> Tensor:
         last = []
         for runs in reading.blocks:
             states: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Which way windows are read: all together by Triton's kernels, or one after the other by torch."""
+"""Whether Triton kernels compute all windows together, or torch one after the other."""
 
 import importlib.util
 import logging
@@ -11,10 +11,10 @@ logger = logging.getLogger("spacy_hgn")
 
 
 def reads_together(recurrence: str, z: Tensor) -> bool:
-    """Whether all windows of the vectors ``z`` are read by the kernels of ``lstm_triton.py``.
+    """Whether the kernels of ``lstm_triton.py`` compute all windows of the vectors ``z``.
 
-    They are for an LSTM on a GPU of NVIDIA's, from Ampere on. Everything else, and a GPU for which
-    Triton can't compile, goes the plain way of ``lstm.py`` and ``recurrent.py``, on its device.
+    They are for an LSTM on NVIDIA GPUs from Ampere on. Other cases, including a GPU for which
+    Triton can't compile, use ``lstm.py`` and ``recurrent.py`` on the same device.
     """
     is_meant_for = recurrence == "lstm" and z.dtype != torch.float64
     return is_meant_for and z.is_cuda and torch.version.hip is None and can_compile(z.device)
@@ -22,7 +22,7 @@ def reads_together(recurrence: str, z: Tensor) -> bool:
 
 @cache
 def can_compile(device: torch.device) -> bool:
-    """Whether Triton compiles and runs a kernel on the device; says once why it can't."""
+    """Whether Triton can compile and run a kernel on the device. If not, warns once."""
     if importlib.util.find_spec("triton") is None:
         why = "Triton isn't installed (pip install triton)"
     elif torch.cuda.get_device_capability(device) < (8, 0):
@@ -30,10 +30,10 @@ def can_compile(device: torch.device) -> bool:
     else:
         from .lstm_triton import probe
 
-        # Whatever hinders it: no C compiler, a driver that is too old, a read-only cache ...
+        # Any cause: no C compiler, an old driver, a read-only cache ...
         try:
             return probe(device)
         except Exception as error:
             why = f"Triton can't compile: {type(error).__name__}: {error}"
-    logger.warning("On %s the Gang is read window by window, which is slower: %s.", device, why)
+    logger.warning("On %s windows are computed one by one, which is slower: %s.", device, why)
     return False

@@ -1,10 +1,10 @@
-"""Where each token's window begins and ends, for a batch of texts laid end to end; and which steps
-a recurrent unit takes, so that no two steps read the same.
+"""The window around each token, for concatenated texts, and the steps of a recurrent unit over
+all windows, without repeating any.
 
-A unit that reads from the left has, after each step, the state of the window that ends there. So
-windows that begin at the same token are one *run*: the windows of a text's first tokens,
-all cut at its start, are beginnings of the longest of them; from the right, those of its
-last tokens. In texts of 18 tokens, that saves an eighth of the steps of a window of 9.
+After each step, a unit that reads from the left has the state of the window that ends there. So
+windows that begin at the same token are one *run*: the windows of a text's first tokens, which are
+all cut at its start, are beginnings of the longest of them. From the right, this holds for its
+last tokens. In texts of 18 tokens, it saves an eighth of the steps of a window of 9.
 """
 
 from collections.abc import Sequence
@@ -18,36 +18,36 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs that are stepped together, longest first: those still going are the first ones."""
+    """Runs that are stepped together, longest first, so that active ones come first."""
 
     rows: list[Tensor]
-    """For each step, the row that each run still going reads. *Shape:* (going,)"""
+    """For each step, the row that each active run reads. *Shape:* (active runs,)"""
     places: Tensor
-    """Where each window's last state is among the states of all steps laid end to end.
+    """The index of each window's last state in the concatenated states of all steps.
     *Shape:* (windows,)"""
 
 
 @dataclass(frozen=True)
-class Reading:
+class WindowRuns:
     """All windows of a batch, read in one direction."""
 
     blocks: list[Runs]
-    """The windows of the blocks, one after the other, are sorted by their runs."""
+    """Blocks of runs. Their windows are sorted by run."""
     order: Tensor
-    """The token of each window, sorted so. *Shape:* (tokens,)"""
+    """The token of each window in this order. *Shape:* (tokens,)"""
     unsort: Tensor
-    """Place of each token's window, sorted so. *Shape:* (tokens,)"""
+    """The place of each token's window in this order. *Shape:* (tokens,)"""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The windows of one width around all tokens of a batch, cut at the ends of their text."""
+    """The windows of one width around all tokens of a batch, cut at the ends of the texts."""
 
     width: int
     left: numpy.ndarray
-    """Neighbours that a token has to its left, at most k. *Shape:* (tokens,)"""
+    """The number of neighbours to the left, at most k. *Shape:* (tokens,)"""
     right: numpy.ndarray
-    """Neighbours that a token has to its right, at most k. *Shape:* (tokens,)"""
+    """The number of neighbours to the right, at most k. *Shape:* (tokens,)"""
     device: torch.device
 
     @property
@@ -56,21 +56,21 @@ class Window:
         k = self.width // 2
         return range(-k, k + 1)
 
-    def rightward(self, block: int | None = None) -> Reading:
+    def rightward(self, block: int | None = None) -> WindowRuns:
         """Read the windows left to right. block: see ``share_runs``."""
         return share_runs(self._places - self.left, self._steps, +1, self.device, block)
 
-    def leftward(self, block: int | None = None) -> Reading:
+    def leftward(self, block: int | None = None) -> WindowRuns:
         """Read the windows right to left. block: see ``share_runs``."""
         return share_runs(self._places + self.right, self._steps, -1, self.device, block)
 
     def inside(self, offset: int) -> Tensor:
-        """Whether each token's window has a neighbour at that offset. *Shape:* (tokens, 1)"""
+        """Whether each token's window has a neighbour at an offset. *Shape:* (tokens, 1)"""
         side = self.left if offset < 0 else self.right
         return to_device(side >= abs(offset), self.device).unsqueeze(1)
 
     def neighbour(self, values: Tensor, offset: int) -> Tensor:
-        """Each token's neighbour at that offset, zeros where its window has none.
+        """Each token's neighbour at an offset, or zeros if its window has none.
 
         values: *Shape:* (tokens, width). Returns: *Shape:* (tokens, width).
         """
@@ -88,7 +88,7 @@ class Window:
 
 
 def cut_windows(lengths: Sequence[int], width: int, device: torch.device) -> Window:
-    """Cut a window of ``width`` tokens around every token of texts of these lengths."""
+    """Cut a window of ``width`` tokens around every token. lengths: of the texts."""
     k = width // 2
     sizes = numpy.asarray(lengths, dtype="int64")
     ends = numpy.repeat(numpy.cumsum(sizes), sizes)
@@ -104,11 +104,11 @@ def share_runs(
     stride: int,
     device: torch.device,
     block: int | None = None,
-) -> Reading:
+) -> WindowRuns:
     """Find the runs of windows that begin at the rows ``starts`` and have ``steps`` tokens.
 
-    stride: from a token to the next, 1, or -1 for right to left.
-    block: runs to step together at most; None is all of them.
+    stride: 1 for left to right, -1 for right to left.
+    block: the maximum number of runs to step together; None is all.
     """
     longest = numpy.zeros(len(starts), dtype="int64")
     numpy.maximum.at(longest, starts, steps)
@@ -131,9 +131,9 @@ def share_runs(
         there = to_device(begins, device)
         rows = [there[:n] + stride * step for step, n in enumerate(going)]
         blocks.append(Runs(rows, to_device(places, device)))
-    return Reading(blocks, to_device(order, device), to_device(unsort, device))
+    return WindowRuns(blocks, to_device(order, device), to_device(unsort, device))
 
 
 def to_device(array: numpy.ndarray, device: torch.device) -> Tensor:
-    """The array as a tensor there; the host doesn't wait for it to arrive."""
+    """Copy an array to a device, without waiting for the copy."""
     return torch.from_numpy(array).to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Which word pieces belong to which token."""
+"""The alignment of word pieces and tokens."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,36 +12,35 @@ from spacy_alignments.tokenizations import get_alignments
 
 from ..util.lists import ends_of, join_lists, ranges, split
 
-# The characters that ``str.strip`` takes away; the last one stands for all that follow.
+# The characters that ``str.strip`` removes; the last entry is for all higher codes.
 _IS_BLANK = numpy.array([chr(code).isspace() for code in range(0x3002)])
 
 
 @dataclass(slots=True)
 class TokenPieces:
-    """The pieces of a span's tokens, token after token."""
+    """The pieces of a span's tokens, ordered by token."""
 
     places: ndarray
-    """*Shape:* (pieces,), the pieces' places in the span's sequence, in order for each token."""
+    """*Shape:* (pieces,): the pieces' positions in the span's sequence."""
     counts: ndarray
-    """*Shape:* (tokens,), how many pieces each token has."""
+    """*Shape:* (tokens,): the number of pieces of each token."""
 
     def tolist(self) -> list[list[int]]:
-        """For each token the places of its pieces."""
+        """The positions of each token's pieces."""
         return [places.tolist() for places in split(self.places, ends_of(self.counts))]
 
 
 def align_by_offsets(
     spans: Sequence[Span], texts: Sequence[str], offsets: Sequence[Sequence[tuple[int, int]]]
 ) -> list[TokenPieces]:
-    """The pieces of each token, by the characters that they cover.
+    """Align pieces to tokens by the characters they cover.
 
-    Blanks at a piece's border are no part of it: SentencePiece and some byte-level
-    tokenizers count the blank before a word as the word's own, and would otherwise hand the
-    piece to the token that the blank trails.
+    White space at the ends of a piece is ignored. SentencePiece and some byte-level tokenizers
+    include the space before a word in the piece, which would otherwise be aligned to the previous
+    token.
 
-    texts: each span's text. offsets: for each span, the first character of each piece in its
-    text, and the one after its last. Characters, tokens and pieces are counted through all
-    spans. Returns the pieces of each span's tokens.
+    texts: each span's text. offsets: for each span, the first character of each piece in its text,
+    and the one after its last. Returns the pieces of each span's tokens.
     """
     text_ends = ends_of([len(text) for text in texts])
     token_ends = ends_of([len(span) for span in spans])
@@ -71,7 +70,7 @@ def align_by_offsets(
 def align_by_strings(
     span: Span, strings: Sequence[str], special_tokens: Iterable[str]
 ) -> TokenPieces:
-    """The pieces of each token, by their letters: for tokenizers that tell no offsets."""
+    """Align pieces to tokens by their letters, for tokenizers without offsets."""
     special = set(special_tokens)
     letters = ["" if string in special else string for string in strings]
     pieces, _ = get_alignments([token.text for token in span], letters)
@@ -81,15 +80,15 @@ def align_by_strings(
 
 @dataclass(frozen=True)
 class Alignment:
-    """The pieces of the tokens of a batch, counted through the batch's rows of places.
+    """The pieces of all tokens of a batch, as positions in its flattened rows.
 
-    A token without pieces has one place that is padding.
+    A token without pieces has one position in the padding.
     """
 
     row_width: int
-    """Places in a row: as many as the longest has pieces, and one more if padding is needed."""
+    """The length of a row: that of the longest one, plus one if padding is needed."""
     places: ndarray
-    """*Shape:* (pieces,), token after token."""
+    """*Shape:* (pieces,), ordered by token."""
     piece_ends: ndarray
     """*Shape:* (tokens + 1,): token t has ``places[piece_ends[t]:piece_ends[t + 1]]``."""
     token_ends: ndarray
@@ -97,7 +96,7 @@ class Alignment:
     row_ends: ndarray
     """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
     without_pieces: ndarray
-    """The numbers of the tokens without pieces."""
+    """The indices of tokens without pieces."""
 
 
 def align_docs(
@@ -109,10 +108,10 @@ def align_docs(
 ) -> Alignment:
     """Choose, for each token of a batch, the row whose pieces represent it.
 
-    Where spans overlap, that is the one in which the token stands furthest from a cut.
+    If spans overlap, it is the row in which the token is furthest from a cut.
 
-    doc_lengths, row_counts: tokens and rows of each Doc. spans, pieces, row_lengths: of each
-    row its span, its tokens' pieces and how many pieces it has in all.
+    doc_lengths, row_counts: tokens and rows of each Doc. spans, pieces, row_lengths: for each row,
+    its span, its tokens' pieces and its number of pieces.
     """
     token_ends, row_ends = ends_of(doc_lengths), ends_of(row_counts)
     lengths = numpy.array(row_lengths)
@@ -122,7 +121,7 @@ def align_docs(
     without = candidates < 0
     width = int(lengths.max()) + bool(without.any())
     row_starts = numpy.arange(len(spans)) * width
-    # Behind all pieces stands the place after the first row's end of each Doc.
+    # After all pieces comes, for each Doc, the position after the end of its first row.
     first_rows = numpy.minimum(row_ends[:-1], len(spans) - 1)
     sources = numpy.concatenate(
         [
@@ -144,9 +143,9 @@ def align_docs(
 
 
 def _without_blanks(text: str, bounds: ndarray) -> tuple[ndarray, ndarray]:
-    """First characters and ends of pieces, without the blanks at their borders.
+    """First characters and ends of pieces, without white space at their ends.
 
-    A piece of blanks alone stays whole.
+    A piece with only white space stays as it is.
     """
     codes = numpy.frombuffer(text.encode("utf-32-le", "surrogatepass"), "uint32")
     letters = ~_IS_BLANK[numpy.minimum(codes, len(_IS_BLANK) - 1)]
@@ -160,7 +159,7 @@ def _without_blanks(text: str, bounds: ndarray) -> tuple[ndarray, ndarray]:
 
 
 def _token_characters(spans: Sequence[Span]) -> tuple[ndarray, ndarray]:
-    """First character and length of each token, the characters counted through its Doc."""
+    """First character in the Doc and length of each token."""
     tables = [
         span.doc.to_array([IDX, LENGTH])
         if len(span) == len(span.doc)  # of a part of a Doc it would make the whole Doc's
@@ -174,8 +173,8 @@ def _token_characters(spans: Sequence[Span]) -> tuple[ndarray, ndarray]:
 def _choose(
     token_ends: ndarray, row_counts: Sequence[int], spans: Sequence[Span], counts: ndarray
 ) -> ndarray:
-    """For each token of the Docs its number among the tokens of all spans, -1 if it has no
-    pieces in any. A Doc's ends cut nothing."""
+    """For each token of the Docs, its index among the tokens of all spans; -1 if it has no pieces
+    in any. The ends of a Doc don't count as cuts."""
     doc_numbers = numpy.repeat(numpy.arange(len(row_counts)), row_counts)
     doc_lengths = numpy.diff(token_ends)[doc_numbers]
     span_starts = numpy.array([span.start for span in spans])

@@ -1,4 +1,4 @@
-"""Takes the Hero's vectors off each Doc when all who read them are done."""
+"""Remove the Hero's vectors from each Doc, after all components that read them."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from spacy.tokens import Doc
 
 
 class DocCleaner(SpacyDocCleaner):
-    """spaCy's ``doc_cleaner``, except that a tensor it takes off leaves an empty one, as a new Doc
-    has. spaCy's own leaves None, on which ``as_doc``, ``vector`` and ``similarity`` fail."""
+    """spaCy's ``doc_cleaner``, but a removed tensor is replaced by an empty one, as in a new Doc.
+    spaCy's own sets None, with which ``as_doc``, ``vector`` and ``similarity`` fail."""
 
     def __call__(self, doc: Doc) -> Doc:
         tensor = doc.tensor
@@ -22,6 +22,6 @@ class DocCleaner(SpacyDocCleaner):
 
 @Language.factory("hgn_doc_cleaner", default_config={"attrs": {"_.trf_data": None}, "silent": True})
 def make_doc_cleaner(nlp: Language, name: str, attrs: dict[str, Any], silent: bool) -> DocCleaner:
-    """Create the component. attrs: what each attribute of a Doc becomes. silent: whether nothing
-    is said of those that a Doc hasn't."""
+    """Create the component. attrs: the new value of each attribute of a Doc. silent: don't warn
+    about attributes that a Doc doesn't have."""
     return DocCleaner(attrs, silent=silent)

@@ -1,8 +1,8 @@
-"""Gradients of embeddings without a table of zeros for every way back.
+"""Gradients of embeddings without a new table of zeros for every backward pass.
 
-A step of training reads some hundred rows of an embedding of tens of thousands. PyTorch's dense
-way back fills a table of all rows with zeros each time that the module was called; a
-sparse one is added to a table that is kept.
+A training step reads some hundred of an embedding's tens of thousands of rows. In PyTorch, a dense
+backward pass fills a table of all rows with zeros for each call of the module. A sparse gradient is
+added to one table, which is reused.
 """
 
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 
 class EmbeddingGradients:
-    """The tables that the gradients of a module's embeddings are added to, on a CPU."""
+    """Tables for the gradients of a module's embeddings, on a CPU."""
 
     def __init__(self) -> None:
         self.tables: dict[Tensor, Tensor] = {}
 
     def make_sparse(self, module: nn.Module) -> None:
-        """Have the module's embeddings send sparse gradients back."""
+        """Make the gradients of the module's embeddings sparse."""
         for embedding in _embeddings(module):
             embedding.sparse = True
 
     def lay_tables(self, module: nn.Module) -> None:
-        """Give those embeddings a table of zeros as their gradient, where they have none."""
+        """Set a table of zeros as the gradient of embeddings without one."""
         for embedding in _embeddings(module):
             weight = embedding.weight
             if weight.grad is None:

@@ -27,12 +27,12 @@ SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
 
 class Hero(TransformerModel):
-    """A pretrained Transformer encoder whose vectors belong to exactly one token.
+    """A pretrained Transformer encoder with exactly aligned vectors.
 
-    It differs from spacy-transformers' model in these ways: a token is given its own pieces
-    and never a neighbour's; where spans overlap, its pieces come from the span in which it
-    stands furthest from a cut; a span with more pieces than the Hero holds is cut further;
-    sequences are padded on the right; there is no pooler; weights are safetensors.
+    It differs from spacy-transformers' model. A token gets only its own pieces, never a
+    neighbour's. If spans overlap, its pieces come from the span in which it is furthest from a
+    cut. A span with too many pieces is split. Sequences are padded on the right, there is no
+    pooler, and weights are stored as safetensors.
     """
 
     def __init__(self, name: str, get_spans: SpanGetter, **settings: Any) -> None:
@@ -66,30 +66,30 @@ class Hero(TransformerModel):
         return self.layers[0].shims[0]  # type: ignore[return-value]
 
     def copy(self) -> "Hero":
-        """Copy the model with all of its settings and weights."""
+        """Copy the model with all settings and weights."""
         copied = Hero(self.attrs["name"], self.attrs["get_spans"], **self.shim.settings)
         self.give_weights(copied)
         return copied
 
     def give_weights(self, other: "Hero") -> None:
-        """Make another of the same settings a copy of this one."""
+        """Copy the weights to another model with the same settings."""
         other.layers[0].shims[0] = self.shim.copy()
         other._dims = copy.deepcopy(self._dims)
         other._attrs = dict(self._attrs)
 
     def to_bytes(self) -> bytes:
-        """Serialize the model, under a checksum."""
+        """Serialize the model with a checksum."""
         return seal(super().to_bytes())
 
     def from_bytes(self, bytes_data: bytes) -> "Hero":
-        """Load the model. Raises ValueError where the data were cut short or changed, or are those
-        of a Hero of another name."""
+        """Load the model. Raises ValueError for truncated or changed data, and for those of a Hero
+        with another name."""
         expected = self.attrs["name"]
         super().from_bytes(unseal(bytes_data, "transformer model"))
         if (found := self.attrs["name"]) != expected:
             raise ValueError(
                 f"The transformer was trained from {found!r}, but the config says name = "
-                f"{expected!r}. A trained pipeline keeps its Hero: train another one from there."
+                f"{expected!r}. A trained pipeline can't change its Hero: train a new pipeline."
             )
         return self
 
@@ -110,7 +110,7 @@ def forward(
         return FullTransformerBatch.empty(len(docs)), lambda d_batch: docs
     output, backprop_encoder = _encode_pieces(model, pieces, is_train)
     edges = find_edges(alignment, pieces.lengths, count_special(model.tokenizer))
-    batch = HeroBatch.of_rows(spans, pieces, output, alignment, model.shim.step_size, edges)
+    batch = HeroBatch.of_rows(spans, pieces, output, alignment, model, model.shim.step_size, edges)
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         backprop_encoder(d_batch.model_output)
@@ -122,11 +122,10 @@ def forward(
 def prepare_docs(
     model: Hero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
 ) -> tuple[list[list[Span]], WordpieceBatch | None, Alignment | None]:
-    """Cut texts into word pieces.
+    """Tokenize texts into word pieces.
 
-    spans: of each Doc, from ``get_spans``. Returns each Doc's spans as the Hero can hold them,
-    their word pieces, and which token has which; None where there are no pieces. What is
-    needed on the way to these is much for a long Doc, and given up here.
+    spans: of each Doc, from ``get_spans``. Returns each Doc's spans, short enough for the Hero,
+    their word pieces and the alignment with tokens; None without pieces.
     """
     parts = _encode_docs(model, docs, spans)
     rows = [part for doc_parts in parts for part in doc_parts]
@@ -147,7 +146,7 @@ def prepare_docs(
 def _encode_docs(
     model: Hero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
 ) -> list[list[PieceSpan]]:
-    """Each Doc's spans as sequences that the Hero can hold."""
+    """Each Doc's spans as sequences that are short enough for the Hero."""
     nested = [[span for span in of_doc if len(span)] for of_doc in spans]
     for doc, of_doc in zip(docs, nested):
         if len(doc) and not of_doc:
@@ -176,7 +175,7 @@ def _encode_pieces(model: Hero, pieces: WordpieceBatch, is_train: bool) -> tuple
 def _log_losses(
     model: Hero, docs: Sequence[Doc], rows: Sequence[PieceSpan], alignment: Alignment
 ) -> None:
-    """Say once a model what the Hero can't represent; white space has no pieces by nature."""
+    """Warn once per model about tokens the Hero can't represent, other than white space."""
     truncated = len(
         {
             (id(row.span.doc), row.span.start)
@@ -198,13 +197,13 @@ def _log_losses(
     for message, count in report.items():
         if count and message not in model.logged:
             model.logged.add(message)
-            logger.warning("%d %s Said once; later ones are not repeated.", count, message)
+            logger.warning("%d %s This warning is shown once.", count, message)
 
 
 def replace_listener_cfg(
     hero_config: dict[str, Any], listener_config: dict[str, Any]
 ) -> dict[str, Any]:
-    """The config of a Hero inside of a component, in place of a listener to it."""
+    """The config of a Hero inside a component, which replaces a listener."""
     config = {**hero_config, "@architectures": "spacy-hgn.Tok2VecTransformer.v1"}
     for key in ("pooling", "grad_factor"):
         if key in listener_config:

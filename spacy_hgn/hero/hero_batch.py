@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
+from weakref import ref
 
 import numpy
 import torch
 from numpy import ndarray
 from spacy.tokens import Span
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
-from thinc.api import get_array_module, torch2xp, xp2torch
+from thinc.api import Model, get_array_module, torch2xp, xp2torch
 from thinc.types import Floats3d, Ragged
 from torch import Tensor
 from transformers.utils import ModelOutput
@@ -19,38 +20,40 @@ from ..backend.step_size import StepSize
 from ..util.lists import ends_of, split
 from .alignment import Alignment
 
-# The outputs with a row for each sequence; XLNet's "mems" and decoders' caches have none.
+# Outputs with one row per sequence, unlike XLNet's "mems" and the caches of decoders.
 ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")
 
 
 @dataclass(frozen=True)
 class TokenRows:
-    """The vectors of a batch's word pieces, and which of them are whose.
+    """The vectors of a batch's word pieces, and their alignment with tokens.
 
-    It must hold no Doc and no Span: Docs hold it.
+    It must not reference Docs or Spans, because Docs reference it.
     """
 
     hidden: Tensor
     """*Shape:* (rows, places, width), in float32, without a graph, on the Hero's device."""
     places: ndarray
-    """*Shape:* (pieces,): the places of all tokens' pieces, counted through rows * places."""
+    """*Shape:* (pieces,): the positions of all tokens' pieces in the flattened rows."""
     piece_ends: ndarray
     """*Shape:* (tokens + 1,): token t has ``places[piece_ends[t]:piece_ends[t + 1]]``, at least
-    one: where it has no piece, the place of a vector of zeros."""
+    one: a token without pieces has the position of a zero vector."""
     token_ends: ndarray
     """*Shape:* (docs + 1,): Doc k's tokens are those from ``token_ends[k]`` on ..."""
     row_ends: ndarray
     """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
+    hero: "ref[Model]"
+    """The Hero that computed them."""
     step_size: StepSize
-    """That of the Hero, for those who teach it."""
+    """The Hero's step size, for components that train it."""
     edges: ndarray
-    """*Shape:* (docs, 2): the places of the pieces before and behind each Doc's text, -1 where
+    """*Shape:* (docs, 2): the positions of the pieces before and after each Doc's text; -1 if
     there is none."""
 
 
 @dataclass
 class HeroData(TransformerData):
-    """A Doc's share of a batch, which knows the whole. Copied or stored, it is the share alone."""
+    """A Doc's share of a batch, with a reference to the batch. Copies don't have the reference."""
 
     number: int = field(default=0, init=False, repr=False, compare=False)
     """The Doc's number in the batch."""
@@ -58,15 +61,20 @@ class HeroData(TransformerData):
     _made_of: tuple = field(default=(), init=False, repr=False, compare=False)
 
     def belong_to(self, source: TokenRows, number: int) -> "HeroData":
-        """Tell which share of which batch it is."""
+        """Set the batch and the Doc's index in it."""
         self._source, self.number, self._made_of = source, number, self._parts()
         return self
 
     @property
     def source(self) -> TokenRows | None:
-        """The batch; None where the share has been given other vectors or places since."""
+        """The batch; None if the share's vectors or positions were replaced since."""
         is_as_made = all(now is then for now, then in zip(self._parts(), self._made_of))
         return self._source if is_as_made else None
+
+    @property
+    def hero(self) -> Model | None:
+        """The Hero that computed the vectors; None if it no longer exists."""
+        return None if self._source is None else self._source.hero()
 
     def _parts(self) -> tuple:
         hidden = self.model_output.get("last_hidden_state")
@@ -78,10 +86,10 @@ class HeroData(TransformerData):
 
 @dataclass
 class HeroBatch(FullTransformerBatch):
-    """spacy-transformers' batch, split by the numbers of each Doc's rows and tokens.
+    """spacy-transformers' batch, split by indices of rows and tokens.
 
-    The base class finds a Doc's rows through a table of Token objects, where one Doc that
-    stands twice in a batch is lost.
+    The base class finds a Doc's rows through a table of Token objects, which fails for a Doc that
+    is in the batch twice.
     """
 
     source: TokenRows | None = None
@@ -93,16 +101,18 @@ class HeroBatch(FullTransformerBatch):
         pieces: WordpieceBatch,
         output: ModelOutput,
         alignment: Alignment,
+        hero: Model,
         step_size: StepSize,
         edges: ndarray,
     ) -> "HeroBatch":
-        """The batch of an output whose last hidden state has a vector for each place."""
+        """The batch of an output with a last hidden state for each position."""
         source = TokenRows(
             output["last_hidden_state"].detach(),
             alignment.places,
             alignment.piece_ends,
             alignment.token_ends,
             alignment.row_ends,
+            ref(hero),
             step_size,
             edges,
         )
@@ -110,7 +120,7 @@ class HeroBatch(FullTransformerBatch):
         return cls(spans, pieces, output, align, source=source)
 
     def split_by_doc(self) -> list[TransformerData]:
-        """One TransformerData a Doc; an empty one for a Doc without tokens."""
+        """One TransformerData per Doc; an empty one for a Doc without tokens."""
         source = self.source
         assert source is not None
         outputs = {
@@ -130,7 +140,7 @@ class HeroBatch(FullTransformerBatch):
         return datas
 
     def unsplit_by_doc(self, arrays: list[list[Floats3d]]) -> FullTransformerBatch:
-        """The batch of gradients from those of each Doc with tokens."""
+        """The batch of gradients, from those of each Doc with tokens."""
         device = self.model_output["last_hidden_state"].device
         joined = map(_join_rows, zip(*filter(None, arrays)))
         d_outputs = [xp2torch(array, device=device) for array in joined]
@@ -139,7 +149,7 @@ class HeroBatch(FullTransformerBatch):
 
 
 def _split_alignment(source: TokenRows) -> list[Ragged]:
-    """Each Doc's alignment, its places counted through the Doc's own rows."""
+    """Each Doc's alignment, with positions in the Doc's own rows."""
     piece_ends = source.piece_ends[source.token_ends]
     starts = source.row_ends[:-1] * source.hidden.shape[1]
     places = (source.places - numpy.repeat(starts, numpy.diff(piece_ends))).astype("i")
@@ -152,7 +162,7 @@ def _lengths(piece_ends: ndarray) -> ndarray:
 
 
 def _join_rows(arrays: Sequence[Any]) -> Any:
-    """Arrays under each other; not copied if they are all the parts of one, in its order."""
+    """Concatenate arrays, without a copy if they are consecutive parts of one array."""
     whole = arrays[0].base
     row_ends = ends_of([len(array) for array in arrays])
     if (
@@ -168,7 +178,7 @@ def _join_rows(arrays: Sequence[Any]) -> Any:
 
 
 def _is_same(array: Any, other: Any) -> bool:
-    """Whether arrays are the same numbers at the same place."""
+    """Whether two arrays are the same memory."""
     return (array.shape, array.strides, array.dtype, _address(array)) == (
         (other.shape, other.strides, other.dtype, _address(other))
     )

@@ -1,4 +1,4 @@
-"""A Hero from the hub or a local folder, and to and from bytes without pickle."""
+"""Load a Hero from the hub or a local folder, and serialize it without pickle."""
 
 import json
 import tempfile
@@ -27,12 +27,12 @@ HUB_SETTINGS = (
     "trust_remote_code",
     "use_auth_token",
 )
-"""How a Hero is got from the hub. A trained one comes from its own files."""
+"""Settings for downloads from the hub, which a trained Hero doesn't need."""
 
 ATTENTIONS = ("eager", "sdpa", "flash_attention_2", "flex_attention")
-"""Implementations of the attention in the library itself; other names are code on the hub."""
+"""The library's own implementations of attention; other names are code on the hub."""
 
-# XLNet and others state no limit; the lengths that they were trained on end here.
+# XLNet and others state no limit, but were trained on sequences up to this length.
 UNSTATED_LIMIT = 512
 
 
@@ -41,8 +41,8 @@ def load_hero(
 ) -> HFObjects:
     """Load a pretrained Transformer by its hub name or from a local folder.
 
-    Raises ValueError, with the library's own words, where there is none by that name, and for a
-    setting that its configuration doesn't have.
+    Raises ValueError, with the library's message, if it doesn't exist, and for an unknown setting
+    of its configuration.
     """
     try:
         settings = {**transformer_config, "return_dict": True, "return_unused_kwargs": True}
@@ -61,7 +61,7 @@ def load_hero(
 def hero_to_bytes(hero: HFObjects) -> bytes:
     """Configuration, tokenizer files and weights (safetensors) of a Hero."""
     config = hero.transformer.config.to_dict()
-    config.pop("_name_or_path", None)  # a folder on the machine that trained it
+    config.pop("_name_or_path", None)  # may be a folder on the machine that trained it
     message = {
         "config": config,
         "tokenizer": _tokenizer_files(hero.tokenizer),
@@ -74,19 +74,19 @@ def hero_to_bytes(hero: HFObjects) -> bytes:
 def hero_from_bytes(
     data: bytes, tokenizer_config: dict[str, Any] = {}, transformer_config: dict[str, Any] = {}
 ) -> HFObjects:
-    """Rebuild a Hero from ``hero_to_bytes``, asking no network and running no code of its own.
+    """Load a Hero from ``hero_to_bytes``, without network and without running its own code.
 
-    tokenizer_config, transformer_config: of the pipeline's config. They hold also where they aren't
-    those of the training, as in ``spacy.load(path, config={...})``.
-    Raises ValueError where it needs such code, has a file that belongs elsewhere, or where
-    its weights or its configuration can't be as the settings say.
+    tokenizer_config, transformer_config: from the pipeline's config. They override those of the
+    training, as in ``spacy.load(path, config={...})``.
+    Raises ValueError if it needs its own code, if a file belongs outside its folder, or if its
+    weights or configuration don't fit the settings.
     """
     message = srsly.msgpack_loads(data)
     alone = {"local_files_only": True, "trust_remote_code": False}
     with tempfile.TemporaryDirectory() as folder:
         for name, content in message["tokenizer"].items():
             _path_in(folder, name).write_bytes(content)
-        # Not by srsly: it makes 0.0 of layer_norm_eps = 1e-12.
+        # Not with srsly, which turns layer_norm_eps = 1e-12 into 0.0.
         settings = json.dumps(_without_kernels(message["config"]))
         (Path(folder) / "config.json").write_text(settings, encoding="utf8")
         config = AutoConfig.from_pretrained(folder, **alone)
@@ -101,7 +101,7 @@ def hero_from_bytes(
 
 
 def piece_limit(hero: HFObjects) -> int:
-    """How many word pieces, special ones included, the Hero can hold in one sequence."""
+    """The maximum number of word pieces in a sequence, including special ones."""
     config = hero.transformer.config
     stated = [
         hero.tokenizer.model_max_length,
@@ -109,7 +109,7 @@ def piece_limit(hero: HFObjects) -> int:
     ]
     embeddings = getattr(getattr(hero.transformer, "embeddings", None), "position_embeddings", None)
     padding = getattr(embeddings, "padding_idx", None)
-    if padding is not None:  # RoBERTa's positions begin behind the padding's
+    if padding is not None:  # RoBERTa's positions begin after that of the padding
         stated[1] -= padding + 1
     return min((n for n in stated if 0 < n < 1_000_000), default=UNSTATED_LIMIT)
 
@@ -121,13 +121,13 @@ def _prepare(tokenizer: Any, transformer: Any) -> HFObjects:
             f"the encoder-decoder {type(transformer).__name__}."
         )
     if getattr(transformer, "pooler", None) is not None:
-        transformer.pooler = None  # nothing reads it, and it would never be trained
+        transformer.pooler = None  # unused, and never trained
     transformer.to(get_torch_default_device())
     return HFObjects(tokenizer, transformer, None)
 
 
 def _change(config: Any, settings: dict[str, Any]) -> None:
-    """Give a stored configuration the pipeline's settings."""
+    """Apply the pipeline's settings to a stored configuration."""
     settings = dict(settings)
     attention = settings.pop("attn_implementation", None)
     if attention not in (None, *ATTENTIONS):
@@ -162,7 +162,7 @@ def _path_in(folder: str, name: str) -> Path:
 
 
 def _without_kernels(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without the attention's implementation, which may name code on the hub."""
+    """The configuration without the implementation of attention, which may be code on the hub."""
     return {
         name: _without_kernels(value) if isinstance(value, dict) else value
         for name, value in config.items()

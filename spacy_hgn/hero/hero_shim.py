@@ -1,4 +1,4 @@
-"""The shim that holds the Hero's torch module and tokenizer."""
+"""The shim with the Hero's torch module and tokenizer."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -24,7 +24,7 @@ from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit
 
 
 class HeroShim(TorchShim, HFShim):
-    """spacy-transformers' shim, with a precision of its own and weights without pickle."""
+    """spacy-transformers' shim, with a precision, and weights without pickle."""
 
     part = "hero"
 
@@ -38,7 +38,7 @@ class HeroShim(TorchShim, HFShim):
         precision: str,
         trained_layers: int | None = None,
     ) -> None:
-        """trained_layers: of the last ones, None is all."""
+        """trained_layers: the number of last layers to train; None is all."""
         self.settings: dict[str, Any] = {
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
@@ -61,39 +61,39 @@ class HeroShim(TorchShim, HFShim):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether there are a tokenizer and weights."""
+        """Whether tokenizer and weights are loaded."""
         return self._hfmodel.transformer is not None
 
     @property
     def max_pieces(self) -> int:
-        """The longest sequence, special pieces included, that the Hero can hold."""
+        """The maximum length of a sequence, including special pieces."""
         return piece_limit(self._hfmodel)
 
     def takes_groups(self, is_train: bool) -> bool:
-        """Whether a batch may be run in parts.
+        """Whether a batch can be run in parts.
 
-        Not where more than the last hidden state is wanted of it, nor where a gradient scaler
-        takes each way back for a whole step.
+        Not if other outputs than the last hidden state are needed, and not with a gradient scaler,
+        which expects one backward pass per step.
         """
         config = self._hfmodel.transformer.config
         last_alone = not (config.output_hidden_states or config.output_attentions)
         return last_alone and not (is_train and self._mixed_precision)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        """Run the Hero in training mode. Returns its output and the way back."""
+        """Run the Hero in training mode. Returns its output and the backward function."""
         self._embeddings.make_sparse(self._model)
         with self.autocast(), self._over_kept(inputs):
             output, backprop = super().begin_update(inputs)
 
         def backprop_into_tables(grads: ArgsKwargs) -> Any:
-            # Not before: nlp.update(sgd=...) uses up the Hero's gradients in between.
+            # Not earlier: nlp.update(sgd=...) consumes the Hero's gradients in between.
             self._embeddings.lay_tables(self._model)
             return backprop(grads)
 
         return output, backprop_into_tables
 
     def _over_kept(self, inputs: ArgsKwargs) -> AbstractContextManager:
-        """The context in which the last layers alone are run, where only they learn."""
+        """The context that runs only the last layers, if only they are trained."""
         trained = self.settings["trained_layers"]
         if trained is None:
             return nullcontext()
@@ -102,7 +102,7 @@ class HeroShim(TorchShim, HFShim):
         return self._upper.over_kept(inputs.kwargs)
 
     def copy(self) -> "HeroShim":
-        """Copy the Hero, without its gradients and what it has kept."""
+        """Copy the Hero, without gradients and kept vectors."""
         upper, self._upper = self._upper, None
         copied = cast(HeroShim, super().copy())
         self._upper = upper
@@ -131,8 +131,8 @@ def forward_encoder(
 ) -> tuple[ModelOutput, Callable[[ModelOutput], list]]:
     """Run the torch module over word pieces.
 
-    Returns its output, the last hidden states in float32 and zero where there is padding, and
-    the way back. *Shape of the last hidden states:* (rows, places, width).
+    Returns its output and the backward function. The last hidden states are in float32, with zeros
+    for padding. *Shape of the last hidden states:* (rows, positions, width).
     """
     shim = cast(HeroShim, model.shims[0])
     inputs = to_device(pieces, shim.device)
@@ -141,7 +141,7 @@ def forward_encoder(
     unreached = pieces.input_ids.shape[1] - hidden.shape[1]
     if unreached:
         hidden, mask = pad(hidden, (0, 0, 0, unreached)), pad(mask, (0, unreached))
-    output["last_hidden_state"] = hidden * mask.unsqueeze(-1)  # the mask's float32 prevails
+    output["last_hidden_state"] = hidden * mask.unsqueeze(-1)  # float32, like the mask
 
     def backprop(d_output: ModelOutput) -> list:
         grads = {"grad_tensors": tuple(d_output.values())}
@@ -152,9 +152,9 @@ def forward_encoder(
 
 
 def to_device(pieces: WordpieceBatch, device: torch.device) -> dict[str, Tensor]:
-    """Word pieces as the keyword arguments of the torch module, in one copy to the device.
+    """The keyword arguments of the torch module for word pieces, in one copy to the device.
 
-    Places that no sequence reaches stay out: there may be one more than the Hero holds.
+    Positions after the longest sequence are left out: there may be one more than the Hero allows.
     """
     longest = max(pieces.lengths)
     arrays: dict[str, Any] = {

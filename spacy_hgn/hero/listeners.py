@@ -1,4 +1,4 @@
-"""Whether the vectors that a component listens for are really there."""
+"""Check the vectors that a component's listener reads."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -14,14 +14,13 @@ from thinc.api import Model
 from ..util.owner import owner_of
 from .frozen.trained_over import require_hero
 from .hero_shim import HeroShim
+from .trained_with import Listener, require_trained_with
 
 logger = logging.getLogger("spacy_hgn")
 
-Listener = TransformerListener | Tok2VecListener
-
 
 def require_upstream(model: Model, nlp: Language) -> None:
-    """Raise ValueError for a listener that no component of the pipeline feeds."""
+    """Raise ValueError for a listener without a component that feeds it."""
     pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
     fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
     for node in model.walk():
@@ -35,27 +34,28 @@ def require_upstream(model: Model, nlp: Language) -> None:
 
 
 def shares_upstream(component: Any, name: str) -> bool:
-    """Whether others listen to what a component listens to, as far as its pipeline is known.
+    """Whether other components listen to the same upstream, as far as the pipeline is known.
 
-    name: the component's.
+    name: of the component.
     """
     nlp = owner_of(component)
     return nlp is not None and any(others for _, _, others in _shared(name, nlp))
 
 
 def warn_of_unequal_losses(name: str, nlp: Language) -> None:
-    """Say so where a component's loss weighs less than those of others on one Transformer.
+    """Warn if a component's loss weighs less than those of others on one Transformer.
 
-    Our own Transformer takes sums over tokens from all of them, and divides; others get our mean
-    beside the others' sums.
+    Our Transformer takes sums over tokens from all components, and divides them. Other Transformers
+    get our mean and the others' sums.
     """
     for upstream, pipe, others in _shared(name, nlp):
         sums = [each for each in others if not is_mean(nlp.get_pipe(each))]
         if sums and not _divides(pipe):
             logger.warning(
-                "On %s the loss of %s, the mean over a batch's tokens, weighs some hundred times "
-                "less than that of %s, a sum. Set components.%s.loss_factor to about the tokens in "
-                "a batch; or take spacy-hgn.TransformerModel.v1, on which they weigh alike.",
+                "On %s, the loss of %s is the mean over a batch's tokens. It weighs some hundred "
+                "times less than that of %s, a sum. Set components.%s.loss_factor to about the "
+                "number of tokens in a batch, or use spacy-hgn.TransformerModel.v1, on which all "
+                "losses have the same weight.",
                 upstream,
                 name,
                 ", ".join(sums),
@@ -64,7 +64,7 @@ def warn_of_unequal_losses(name: str, nlp: Language) -> None:
 
 
 def is_mean(pipe: Any) -> bool:
-    """Whether a component's loss is a mean over tokens, as ours is, or a sum, as spaCy's are."""
+    """Whether a component's loss is a mean over tokens, like ours, or a sum, like spaCy's."""
     return getattr(pipe, "loss_is_mean", False)
 
 
@@ -77,15 +77,15 @@ def _shared(name: str, nlp: Language) -> Iterator[tuple[str, Any, list[str]]]:
 
 
 def _divides(pipe: Any) -> bool:
-    """Whether a component's gradients are divided when a step ends: it is a Hero of ours."""
+    """Whether a component divides its gradients at the end of a step, as our Hero does."""
     return any(isinstance(shim, HeroShim) for node in pipe.model.walk() for shim in node.shims)
 
 
 def require_vectors(component: Any, docs: Iterable[Doc]) -> None:
-    """Raise ValueError for Docs without the vectors that a component's listener reads off them,
-    or with those of other tokens or of another component than the one that it listens to.
+    """Raise ValueError for Docs without the vectors that a component's listener reads, or with
+    those of other tokens or of another upstream component.
 
-    component: a ``TagPipe``. One that was trained over a frozen Hero requires that one's.
+    component: a ``TagPipe``. The vectors must come from the upstream that it was trained with.
     """
     docs = [doc for doc in docs if len(doc)]
     is_head = component.trained_over is not None
@@ -93,24 +93,37 @@ def require_vectors(component: Any, docs: Iterable[Doc]) -> None:
         if isinstance(node, Listener):
             _require_own_upstream(component, node)
             for doc in docs:
-                _check_vectors(doc, node, is_head)
+                _check_vectors(doc, node, "hgn_ner", is_head)
     if is_head:
         require_hero(component.model, docs, component.trained_over, component.name)
+    else:
+        require_trained_with(component, docs)
+
+
+def require_any_vectors(tok2vec: Model, docs: Iterable[Doc], reader: str) -> None:
+    """Raise ValueError for Docs without the vectors that listeners in a tok2vec read.
+
+    reader: the layer's name for errors. A layer doesn't know its component.
+    """
+    listeners = [node for node in tok2vec.walk() if isinstance(node, Listener)]
+    for doc in docs:
+        for listener in listeners if len(doc) else []:
+            _check_vectors(doc, listener, reader)
 
 
 def forget_batch(model: Model) -> None:
-    """Let a Tok2VecListener know nothing of a batch that has been learnt, as a TransformerListener
-    does by itself. Without its upstream it would read the old vectors again."""
+    """Clear a Tok2VecListener's batch after learning. A TransformerListener does so by itself.
+    Without its upstream, it would read the old vectors again."""
     for node in model.walk():
         if isinstance(node, Tok2VecListener):
             node._batch_id = node._outputs = node._backprop = None
 
 
 def _require_own_upstream(component: Any, listener: Listener) -> None:
-    """Raise ValueError where another component lays vectors on the Doc last.
+    """Raise ValueError if another component is the last to write vectors to the Doc.
 
-    A Doc has one place for them. Where no such component runs, they may have been laid there
-    before.
+    A Doc has one place for them. Without such a component in the pipeline, the vectors may already
+    be on the Doc.
     """
     nlp = owner_of(component)
     if nlp is None or component.name not in nlp.pipe_names:
@@ -121,12 +134,12 @@ def _require_own_upstream(component: Any, listener: Listener) -> None:
     if feeding and not any(each is listener for each in feeding[-1][1]):
         raise ValueError(
             f"{component.name} listens to the component {listener.upstream_name!r}, but the last "
-            f"one before it that lays vectors on the Doc is {feeding[-1][0]!r}. Enable the one it "
-            f"listens to, and let it run directly before: {nlp.pipe_names}."
+            f"one before it that writes vectors to the Doc is {feeding[-1][0]!r}. Enable the one "
+            f"it listens to, and put it directly before: {nlp.pipe_names}."
         )
 
 
-def _check_vectors(doc: Doc, listener: Listener, is_head: bool) -> None:
+def _check_vectors(doc: Doc, listener: Listener, reader: str, is_head: bool = False) -> None:
     kind, vectors = _read_vectors(doc, listener)
     component = f"the component {listener.upstream_name!r} ('*' is any {kind})"
     if vectors is None:
@@ -134,10 +147,10 @@ def _check_vectors(doc: Doc, listener: Listener, is_head: bool) -> None:
             "Where there is no transformer, this is a head alone: spacy_hgn.attach(nlp, head) puts "
             "it into the pipeline of its Hero. Otherwise "
         )
-        reason = "that component is disabled or runs after hgn_ner, or a "
+        reason = f"component is disabled or runs after {reader}, or a "
         raise ValueError(
-            f"hgn_ner reads the vectors of {component} off the Doc, but it has none: "
-            f"{doc.text[:50]!r}. {head + reason if is_head else reason.capitalize()}"
+            f"{reader} reads the vectors of {component} off the Doc, but it has none: "
+            f"{doc.text[:50]!r}. {f'{head}that ' if is_head else 'That '}{reason}"
             "doc_cleaner took them off: call the component on the Doc."
         )
     require_as_many(doc, vectors, component)

@@ -1,4 +1,4 @@
-"""Sequences of like length go through the Hero together, so that little of it is padding."""
+"""Run sequences of similar length through the Hero together, to avoid padding."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from ..backend.torch_shim import TorchShim
 
 @dataclass(frozen=True)
 class GroupLimits:
-    """How rows are grouped on a kind of device; sizes are padded pieces."""
+    """How to group rows on a type of device. Sizes count padded pieces."""
 
     smallest: int
-    """A sequence joins a group while the group is too small to keep the device busy ..."""
+    """A group smaller than this takes sequences of any length, to keep the device busy."""
     largest: int
-    """... and then while it is not too large: what the Hero keeps at a time in prediction ..."""
+    """The maximum size of a group in prediction, to bound the memory."""
     like: float = 0.8
-    """... and the sequence at least this much of the group's longest."""
+    """In a larger group, sequences have at least this share of the longest one's length."""
 
 
 ON_CPU = GroupLimits(smallest=512, largest=8192)
-# There a call takes some milliseconds to launch, however little is in it.
+# On a GPU, each call takes some milliseconds to launch.
 ON_GPU = GroupLimits(smallest=16_384, largest=65_536)
 
 
 def run_in_groups(
     encoder: Model, pieces: WordpieceBatch, is_train: bool
 ) -> tuple[ModelOutput, Callable[[ModelOutput], Any]]:
-    """Run the encoder over groups of rows, as if over the whole batch.
+    """Run the encoder over groups of rows, with the same result as over the whole batch.
 
-    Returns its output, of which only the last hidden state is put together, and the way back.
-    *Shape of the last hidden state:* (rows, places, width).
+    Returns the last hidden state as its output, and the backward function.
+    *Shape of the last hidden state:* (rows, positions, width).
     """
     on_cpu = cast(TorchShim, encoder.shims[0]).device.type == "cpu"
     limits = ON_CPU if on_cpu else ON_GPU
@@ -69,10 +69,10 @@ def run_in_groups(
 def group_rows(
     lengths: Sequence[int], limits: GroupLimits, is_train: bool = False
 ) -> list[torch.Tensor]:
-    """Cut rows, longest first, into groups of like length.
+    """Divide rows, longest first, into groups of similar length.
 
-    A single row may be larger than a group may be, and in training any group. Returns the
-    rows of each group.
+    Groups of a single row, and groups in training, have no maximum size. Returns the rows of each
+    group.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     groups: list[list[int]] = []
@@ -89,7 +89,7 @@ def group_rows(
 
 
 def take_rows(pieces: WordpieceBatch, rows: torch.Tensor) -> WordpieceBatch:
-    """The batch of some of the rows, without the places that none of them reaches."""
+    """The batch of some rows, without positions after the longest of them."""
     chosen = rows.tolist()
     lengths = [pieces.lengths[row] for row in chosen]
     longest = max(lengths)

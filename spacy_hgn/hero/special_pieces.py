@@ -1,6 +1,6 @@
 """The edges of texts: the Hero's special pieces around them, such as [CLS] and [SEP].
 
-The authors' programme has them in the windows of the tokens near a text's ends.
+In the authors' code, windows near a text's ends include them.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from .alignment import Alignment
 from .hero_batch import HeroData
 
 MISSING = -1
-"""The place of an edge that isn't there: XLNet has none on the left."""
+"""The position of a missing edge: XLNet has none on the left."""
 
 
 def find_edges(
     alignment: Alignment, row_lengths: Sequence[int], special: tuple[int, int]
 ) -> ndarray:
-    """The places of each Doc's edges, counted as the alignment counts.
+    """The positions of each Doc's edges, as in the alignment.
 
-    The left one is directly before the text, in the row in which the first token stands; the
-    right one is directly behind it, in that of the last token. Tokens without pieces stand in
-    the Doc's first row and in its last.
+    The left edge is directly before the text, in the row of the first token. The right edge is
+    directly after it, in the row of the last token. If these tokens have no pieces, it is the Doc's
+    first or last row.
 
-    row_lengths: pieces of each row. special: how many of these are before a row's text, and
-    how many behind it. Returns: *Shape:* (docs, 2), left and right, ``MISSING`` where there is
-    none, as for Docs without tokens.
+    row_lengths: pieces of each row. special: the numbers of special pieces before and after a row's
+    text. Returns: *Shape:* (docs, 2), left and right; ``MISSING`` if there is none, as for Docs
+    without tokens.
     """
     before, behind = special
     token_ends, width = alignment.token_ends, alignment.row_width
@@ -49,12 +49,12 @@ def find_edges(
 
 
 class Inserted(NamedTuple):
-    """The pieces of Docs' tokens, and edges around them, each as a token of one piece."""
+    """The pieces of Docs' tokens, with edges around them as tokens of one piece."""
 
     places: ndarray
     """*Shape:* (pieces and edges,)"""
     owner: ndarray
-    """The number of each place's source. *Shape:* (pieces and edges,)"""
+    """The index of each position's source. *Shape:* (pieces and edges,)"""
     counts: ndarray
     """Pieces of each token and edge. *Shape:* (tokens and edges,)"""
     is_edge: ndarray
@@ -64,10 +64,10 @@ class Inserted(NamedTuple):
 def insert_edges(
     places: ndarray, owner: ndarray, counts: ndarray, lengths: ndarray, edges: ndarray
 ) -> Inserted:
-    """Put Docs' edges around their tokens.
+    """Add Docs' edges around their tokens.
 
-    places, owner, counts: those of the tokens alone. lengths: tokens of each Doc, at least one.
-    edges: as from ``find_edges``.
+    places, owner, counts: of the tokens alone. lengths: tokens of each Doc, at least one.
+    edges: from ``find_edges``.
     """
     token_ends, piece_ends = ends_of(lengths), ends_of(counts)
     is_there = edges != MISSING
@@ -82,12 +82,12 @@ def insert_edges(
 
 
 def require_transformer(tok2vec: Model) -> None:
-    """Raise ValueError for a tok2vec that has no Transformer's pieces behind it."""
+    """Raise ValueError for a tok2vec that doesn't read a Transformer's pieces."""
     if not reads_pieces(tok2vec):
         raise ValueError(
             "edges = true: expected a tok2vec that reads a Transformer, such as "
             "spacy-transformers.TransformerListener.v1 or spacy-hgn.Tok2VecTransformer.v1, got "
-            f"{tok2vec.name!r}. Nothing else has pieces before and behind a text: choose one of "
+            f"{tok2vec.name!r}. Nothing else has pieces before and after a text: choose one of "
             "them, or edges = false."
         )
 
@@ -98,22 +98,22 @@ def reads_pieces(tok2vec: Model) -> bool:
 
 
 def require_no_pieces(datas: Sequence[TransformerData]) -> None:
-    """Raise ValueError for Docs whose edges aren't known, unless all are empty or, as while a
-    pipeline is initialized, have no vectors yet."""
+    """Raise ValueError for Docs with unknown edges, unless all are empty or, as during
+    initialization, have no vectors yet."""
     if not any(map(_has_pieces, datas)):
         return
     strangers = (data for data in datas if data.model_output and not _knows_edges(data))
     found = next(strangers, None)
     if found is None or isinstance(found, HeroData):
-        what = "vectors, or an alignment, that were replaced since"
+        what = "replaced vectors or a replaced alignment"
     elif _has_pieces(found):
         what = f"{type(found).__name__} of another Transformer, or of a Doc that was stored"
     else:
         what = "a Doc without vectors"
     raise ValueError(
         "edges = true: expected a Transformer's vectors as spacy-hgn.TransformerModel.v1 returns "
-        f"them, got {what}. Only these tell which pieces are before and behind a text: give the "
-        "transformer that architecture and have it read the Docs anew, or choose edges = false."
+        f"them, got {what}. Only these include the pieces before and after a text: set this "
+        "architecture for the transformer and run it on the Docs again, or choose edges = false."
     )
 
 
@@ -122,5 +122,5 @@ def _knows_edges(data: TransformerData) -> bool:
 
 
 def _has_pieces(data: TransformerData) -> bool:
-    """Whether a Doc has vectors: those that stand for missing ones are of pieces without text."""
+    """Whether a Doc has vectors. Placeholders have pieces without text."""
     return any(map(any, data.wordpieces.strings))

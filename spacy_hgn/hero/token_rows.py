@@ -1,4 +1,4 @@
-"""The tokens of Docs, gathered out of the Hero's rows of pieces: all at once, on the device."""
+"""Gather the vectors of tokens from the Hero's rows of pieces, all at once on the device."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
@@ -18,7 +18,7 @@ from .special_pieces import MISSING, insert_edges
 
 
 class Share(NamedTuple):
-    """Which of a source's tokens, rows and edges are a Doc's."""
+    """A Doc's tokens, rows and edges in a source."""
 
     source: TokenRows
     tokens: slice
@@ -27,7 +27,7 @@ class Share(NamedTuple):
 
     @classmethod
     def of(cls, data: TransformerData) -> "Share | None":
-        """None for a Doc without tokens, and for one whose source isn't known."""
+        """None for a Doc without tokens or with an unknown source."""
         if not isinstance(data, HeroData) or (source := data.source) is None:
             return None
         tokens, rows = (
@@ -41,10 +41,10 @@ class Share(NamedTuple):
 def find_rows(
     datas: Sequence[TransformerData], to_arrays: Model, edges: bool = False
 ) -> "HeroRows | None":
-    """Where the tokens of Docs are, unless some, or all, are nowhere in rows that are known.
+    """Find the tokens of Docs in the Hero's rows; None if any source is unknown, or all are empty.
 
-    datas: one a Doc, from the Hero. to_arrays: spacy-transformers' ``trfs2arrays``, whose pooling
-    makes one vector of a token's pieces. edges: whether the texts' edges are read as well.
+    datas: one per Doc, from the Hero. to_arrays: spacy-transformers' ``trfs2arrays``, which pools a
+    token's pieces into one vector. edges: whether to read the texts' edges too.
     """
     shares = list(map(Share.of, datas))
     unknown = any(data.model_output for data, share in zip(datas, shares) if share is None)
@@ -52,9 +52,9 @@ def find_rows(
 
 
 class HeroRows:
-    """Where the tokens of Docs are in what one or several calls of the Hero returned.
+    """The tokens of Docs in the rows from one or several calls of the Hero.
 
-    Docs may come from these calls in any order, more than once, and without tokens.
+    Docs may be in any order, repeated, or without tokens.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class HeroRows:
         return self._pool([source.hidden for source in self._sources], low, high, False)[0]
 
     def learn(self) -> tuple[Tensor, Callable[[Tensor], list[TransformerData]]]:
-        """The vectors of all tokens in training, *shape* (tokens, width), and the way back from
-        their gradient to that of each Doc with tokens, as its upstream takes it."""
+        """The vectors of all tokens in training, *shape* (tokens, width), and the backward
+        function, which returns the gradient of each Doc with tokens, for its upstream."""
         hidden = [source.hidden.detach().requires_grad_() for source in self._sources]
         z, backprop_pooling = self._pool(hidden, 0, len(self._counts), True)
 
@@ -91,8 +91,8 @@ class HeroRows:
         return z, backprop
 
     def _find_places(self) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-        """The places of the pieces that are read, of each its number among the sources, and
-        how many a token has."""
+        """The positions of the pieces to read, the index of each one's source, and the number of
+        pieces per token."""
         places, counts = [], []
         for source, tokens, _, _ in self._shares:
             ends = source.piece_ends[tokens.start : tokens.stop + 1]
@@ -108,7 +108,7 @@ class HeroRows:
         return numpy.concatenate(places), owner, numpy.concatenate(counts)
 
     def _read_edges(self) -> None:
-        """Have the texts' edges around their tokens."""
+        """Add the texts' edges around their tokens."""
         lengths = numpy.array(self.lengths)
         edges = numpy.stack([share.edges for share in self._shares])
         self._places, self._owner, self._counts, self.is_edge = insert_edges(
@@ -120,7 +120,7 @@ class HeroRows:
     def _pool(
         self, hidden: Sequence[Tensor], low: int, high: int, is_train: bool
     ) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
-        """Vectors of tokens, and the way back to their pieces: those, and their gradient."""
+        """Vectors of tokens, and the backward function, which returns pieces and gradient."""
         pieces = self._gather(hidden, self._ends[low], self._ends[high])
         if self._is_first_alone:
             return pieces.detach(), lambda d_z: (pieces, d_z)
@@ -150,13 +150,13 @@ class HeroRows:
         return embedding(indices[1], torch.cat(parts))
 
     def _by_doc(self, gradients: Sequence[Tensor]) -> list[TransformerData]:
-        """Of each Doc a view of the gradient of its source's rows."""
+        """For each Doc, a view of the gradient of its source's rows."""
         arrays = {id(s): cast(Floats3d, torch2xp(d)) for s, d in zip(self._sources, gradients)}
         outputs = [
             ModelOutput(last_hidden_state=arrays[id(source)][rows])
             for source, _, rows, _ in self._shares
         ]
-        nothing = TransformerData.empty()  # the way back reads the outputs alone
+        nothing = TransformerData.empty()  # the backward pass only reads the outputs
         return [TransformerData(nothing.wordpieces, each, nothing.align) for each in outputs]
 
 

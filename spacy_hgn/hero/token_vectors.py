@@ -1,4 +1,4 @@
-"""The vectors of all tokens of a batch, one Doc's behind the other's, from any tok2vec."""
+"""The concatenated vectors of all tokens of a batch, from any tok2vec."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
@@ -24,7 +24,7 @@ Tok2Vec = Model[list[Doc], list[Floats2d]]
 
 LISTENERS = (spacy.pipeline.tok2vec.Tok2VecListener, TransformerListener)
 
-# What listeners return as the way back to a component that isn't trained.
+# The backward functions of listeners to components that aren't trained.
 DEAD_ENDS = (
     spacy.pipeline.tok2vec._empty_backprop,
     spacy_transformers.layers.listener._empty_backprop,
@@ -32,45 +32,45 @@ DEAD_ENDS = (
 
 
 class Sent(NamedTuple):
-    """How a gradient, a sum over tokens, goes to a component that others may teach as well."""
+    """How to send a gradient, a sum over tokens, to a component that others may train too."""
 
     tokens: int
-    """What divides it there."""
+    """The number to divide it by."""
     factor: float = 1.0
-    """How much it weighs there."""
+    """Its weight."""
 
 
 class TokenVectors(Protocol):
-    """The vectors of the tokens of Docs and, where they are asked for, of their texts' edges."""
+    """The vectors of the tokens of Docs and, if requested, of their texts' edges."""
 
     lengths: list[int]
     """Tokens of each Doc."""
     with_edges: list[int]
-    """Vectors of each Doc: one for each token, and one for each edge."""
+    """The number of vectors of each Doc: one per token and per edge."""
     is_edge: numpy.ndarray | None
-    """Which of all vectors are those of edges; None where none are asked for."""
+    """A mask of the vectors of edges; None if edges aren't requested."""
 
     @property
     def step_sizes(self) -> Sequence[StepSize]:
-        """Of the Heroes that take sums for gradients, and divide when the step ends."""
+        """The step sizes of Heroes that divide summed gradients at the end of a step."""
 
     def take(self, low: int, high: int) -> Tensor:
-        """Those from low up to high, counted through all Docs.
+        """The vectors from low up to high, among those of all Docs.
 
         *Shape:* (high - low, width), or (high - low, layers, width) of a frozen Hero's layers
         """
 
     def learn(self) -> tuple[Tensor, Callable[[Tensor], Any]]:
-        """All of them, of the same shape, and from their gradient that of the tok2vec."""
+        """All vectors, and the function from their gradient to that of the tok2vec."""
 
 
 def read_vectors(
     tok2vec: Tok2Vec, docs: list[Doc], size: int, device: torch.device, edges: bool
 ) -> Iterator[TokenVectors]:
-    """The vectors in prediction: those that lie on the Docs already all at once. Where they are
-    yet to be made, those of Docs of together ``size`` tokens at a time.
+    """The vectors in prediction. If they are already on the Docs, all at once; otherwise in groups
+    of Docs with ``size`` tokens.
 
-    edges: whether the texts' edges are asked for. Raises ValueError where there can be none.
+    edges: whether to read the texts' edges. Raises ValueError if there can't be any.
     """
     hero = tok2vec.layers[0] if tok2vec.layers else tok2vec
     groups = [docs] if isinstance(hero, TransformerListener) else group_texts(docs, size, len)
@@ -81,14 +81,14 @@ def read_vectors(
 def learn_vectors(
     tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, edges: bool, teacher: int
 ) -> tuple[Tensor, TokenVectors, Callable[[Tensor, Sent | None], Any] | None]:
-    """The vectors in training, *shape* (vectors, width), whose they are, and the way back from
-    their gradient; None where there is nothing to learn behind them.
+    """The vectors in training, *shape* (vectors, width), their ``TokenVectors``, and the backward
+    function; None instead of it if nothing before them is trained.
 
-    The gradient is a sum over tokens, and the way back takes with it how it is sent on. A Hero of
-    ours divides by the tokens of the whole step when that is done, as the component does for what
-    is inside of it. Another component, behind a listener, gets the mean over this batch.
+    The backward function takes a gradient that is a sum over tokens, and a ``Sent``. Our Hero
+    divides by the tokens of the whole step at its end, and so does the component for its own parts.
+    Any other component, behind a listener, gets the mean over this batch.
 
-    edges: as for ``read_vectors``. teacher: tells those who teach a Hero apart.
+    edges: as in ``read_vectors``. teacher: identifies the component that trains a Hero.
     """
     vectors, backprop = _read(tok2vec, docs, device, edges, is_train=True)
     z, to_tok2vec = vectors.learn()
@@ -109,28 +109,28 @@ def learn_vectors(
 
 
 def sends_means(tok2vec: Tok2Vec, vectors: TokenVectors) -> bool:
-    """Whether the way back takes means: to a component that doesn't divide by itself."""
+    """Whether to send means back, because the receiving component doesn't divide."""
     return _is_outside(tok2vec) and not vectors.step_sizes
 
 
 def _is_outside(tok2vec: Tok2Vec) -> bool:
-    """Whether some of it belongs to another component."""
+    """Whether a part of it belongs to another component."""
     return any(isinstance(node, LISTENERS) for node in tok2vec.walk())
 
 
 def width_of(tok2vec: Tok2Vec, docs: list[Doc] | None) -> int:
-    """The width of the vectors. Raises ValueError where there are no Docs with tokens."""
+    """The width of the vectors. Raises ValueError without Docs with tokens."""
     for array in tok2vec.predict(docs) if docs else []:
         if array.shape[1]:
             return array.shape[1]
     raise ValueError(
-        "Can't tell the width of the Hero's vectors: initialize the model with a sample of "
+        "Unknown width of the Hero's vectors: initialize the model with a sample of "
         "non-empty Docs, after the component that the Hero listens to."
     )
 
 
 class ArrayVectors:
-    """Those of a tok2vec that returns one array a Doc; one without rows may have any width."""
+    """The vectors of a tok2vec that returns one array per Doc. Empty arrays can have any width."""
 
     step_sizes = ()
     is_edge: numpy.ndarray | None = None
@@ -160,7 +160,7 @@ class ArrayVectors:
 def _read(
     tok2vec: Tok2Vec, docs: list[Doc], device: torch.device, edges: bool, is_train: bool
 ) -> tuple[TokenVectors, Callable | None]:
-    """The vectors, and the way back to what is behind them; None where that learns nothing."""
+    """The vectors and the backward function; None if nothing before them is trained."""
     if edges:
         require_transformer(tok2vec)
     if not reads_pieces(tok2vec):
@@ -171,17 +171,17 @@ def _read(
     if (frozen := find_layers(datas, device)) is not None:
         if edges:
             raise ValueError(
-                "edges = true: a spacy-hgn.FrozenTransformer.v1 hands out vectors of tokens, and "
-                "none of the pieces before and behind a text. Choose edges = false, or "
+                "edges = true: spacy-hgn.FrozenTransformer.v1 returns vectors of tokens, but none "
+                "of the pieces before and after a text. Choose edges = false, or "
                 "spacy-hgn.TransformerModel.v1."
             )
         if is_train:
-            backprop_hero([])  # with nothing; a listener is to forget the batch
+            backprop_hero([])  # empty, so that the listener forgets the batch
         return frozen, None
     is_trained = backprop_hero not in DEAD_ENDS
     learns = is_trained or _has_weights(to_arrays)
     if (rows := find_rows(datas, to_arrays, edges)) is not None:
-        if not is_trained:  # nobody ends a step of that Hero
+        if not is_trained:  # no step of that Hero ends
             rows.step_sizes = []
         return rows, backprop_hero if learns else None
     if edges:
@@ -195,5 +195,5 @@ def _read(
 
 
 def _has_weights(layer: Model) -> bool:
-    """Whether there is something to learn in a pooling, say."""
+    """Whether a layer, such as a pooling, has weights."""
     return any(node.param_names or node.shims for node in layer.walk())

@@ -1,4 +1,4 @@
-"""Word pieces: spans of text as sequences that the Hero can hold."""
+"""Tokenize spans into sequences of word pieces for the Hero."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,18 @@ from spacy_transformers.data_classes import WordpieceBatch
 from ..util.lists import join_lists, split
 from .alignment import TokenPieces, align_by_offsets, align_by_strings
 
-# Fast tokenizers keep truncation as a state of their own and refuse two threads at once.
+# Fast tokenizers store truncation as state, and can't be used by two threads at once.
 _tokenizer_lock = threading.Lock()
-# What a tokenizer tells of a span takes more memory than is kept of it.
+# A tokenizer's output for a span takes more memory than the part that is kept.
 SPANS_AT_A_TIME = 256
-# Each tokenizer's pieces that were met so far, by their ids.
+# All pieces of each tokenizer so far, by their ids.
 _strings: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
 _special: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True)
 class PieceSpan:
-    """A span, its word pieces, and those of each of its tokens."""
+    """A span, its word pieces, and their alignment with its tokens."""
 
     span: Span
     ids: ndarray
@@ -38,15 +38,15 @@ class PieceSpan:
 
     @property
     def token_pieces(self) -> list[list[int]]:
-        """For each token of the span, the places of its pieces in ``ids``, in order."""
+        """For each token of the span, the positions of its pieces in ``ids``, in order."""
         return self.of_tokens.tolist()
 
 
 def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list[PieceSpan]]:
     """Tokenize spans into sequences of at most ``limit`` pieces.
 
-    A span with more is cut into overlapping parts; a single token with more keeps its first
-    ones. Returns the parts of each span, in order.
+    A span with more pieces is split into overlapping parts. A single token with more keeps its
+    first ones. Returns the parts of each span, in order.
     """
     encoded = [[whole] for whole in _encode(tokenizer, spans)]
     for i, [whole] in enumerate(encoded):
@@ -61,7 +61,7 @@ def encode_spans(tokenizer: Any, spans: Sequence[Span], limit: int) -> list[list
 
 
 def count_special(tokenizer: Any) -> tuple[int, int]:
-    """How many special pieces the tokenizer puts before any text, and how many behind it."""
+    """The numbers of special pieces that a tokenizer adds before and after a text."""
     if tokenizer not in _special:
         with _tokenizer_lock:
             bare, whole = (
@@ -76,7 +76,7 @@ def count_special(tokenizer: Any) -> tuple[int, int]:
 
 
 def pad_batch(tokenizer: Any, parts: Sequence[PieceSpan], width: int) -> WordpieceBatch:
-    """Lay the sequences under each other, padded on the right to ``width`` places."""
+    """Stack the sequences, padded on the right to ``width``."""
     lengths = [len(part.ids) for part in parts]
     is_piece = numpy.arange(width) < numpy.array(lengths)[:, None]
     ids = numpy.full(is_piece.shape, tokenizer.pad_token_id or 0, dtype="int64")
@@ -108,7 +108,7 @@ def _encode_some(tokenizer: Any, spans: Sequence[Span]) -> Iterator[PieceSpan]:
             add_special_tokens=True,
             return_attention_mask=False,
             return_offsets_mapping=tokenizer.is_fast,
-            verbose=False,  # sequences over the limit are cut here, nothing to warn of
+            verbose=False,  # no warning for long sequences, which are split below
         )
     ids = batch["input_ids"]
     strings = _name_pieces(tokenizer, ids)
@@ -122,7 +122,7 @@ def _encode_some(tokenizer: Any, spans: Sequence[Span]) -> Iterator[PieceSpan]:
 
 
 def _name_pieces(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[list[str]]:
-    """The pieces themselves. Each is one string for all the texts that have it."""
+    """The pieces as strings, one shared object per piece."""
     known = _strings.setdefault(tokenizer, {})
     new = list(set().union(*rows) - known.keys())
     known.update(zip(new, tokenizer.convert_ids_to_tokens(new)))
@@ -134,12 +134,12 @@ def _to_arrays(rows: Sequence[Sequence[int]]) -> list[ndarray]:
 
 
 def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:
-    """Cut a span into parts of about ``limit`` pieces that overlap by a quarter."""
+    """Split a span into parts of about ``limit`` pieces that overlap by a quarter."""
     room = max(limit - tokenizer.num_special_tokens_to_add(), 1)
     ends = numpy.maximum.accumulate(
         [pieces[-1] + 1 if pieces else 0 for pieces in whole.token_pieces]
     )
-    if ends[-1] <= room:  # the pieces of no token, blanks at the end, make it too long
+    if ends[-1] <= room:  # pieces of white space at the end make it too long
         half = len(ends) // 2
         return [whole.span[:half], whole.span[half:]]
     parts = []
@@ -155,7 +155,7 @@ def _cut(tokenizer: Any, whole: PieceSpan, limit: int) -> list[Span]:
 
 
 def _truncate(tokenizer: Any, whole: PieceSpan, limit: int) -> PieceSpan:
-    """Keep the first pieces of a token that alone is longer than the Hero can hold."""
+    """Keep the first pieces of a single token that is too long for the Hero."""
     own = whole.of_tokens.places
     is_spare = ~numpy.isin(whole.ids, tokenizer.all_special_ids)
     is_spare[own] = True

@@ -1,1 +1,1 @@
-"""The model's layers, in the order in which a text meets them: Hero, Gang, fusion, tags."""
+"""The head over the Hero: Gang, fusion and classifier as one torch module in a Thinc layer."""

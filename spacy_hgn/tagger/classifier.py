@@ -1,4 +1,4 @@
-"""The tags of a tagger's classifier: more of them, and which are trained."""
+"""Add tags to a tagger's classifier, and find the trained ones."""
 
 import torch
 from thinc.api import Model
@@ -9,12 +9,12 @@ from .flat import shim_of
 
 
 def is_initialized(model: Model) -> bool:
-    """Whether a tagger has weights."""
+    """Whether a tagger has been initialized."""
     return shim_of(model.get_ref("flat")).is_built
 
 
 def resize_tags(model: Model, nO: int) -> None:
-    """Give an initialized tagger more tags; the old ones keep their weights."""
+    """Add tags to an initialized tagger. Old tags keep their weights."""
     flat = model.get_ref("flat")
     shim_of(flat)._model.resize(nO)
     for layer in (flat, model):
@@ -22,7 +22,7 @@ def resize_tags(model: Model, nO: int) -> None:
 
 
 def trained_tags(model: Model) -> Tensor:
-    """Which tags of a tagger have weights that aren't those of a new label.
+    """Which tags of a tagger are trained: new ones have weights of 0.
 
     *Shape:* (nO,), boolean
     """

@@ -1,4 +1,4 @@
-"""Several heads over one Hero, each trained alone, that predict by their mean probability."""
+"""Several heads over one Hero that predict with their mean probability."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,9 +10,9 @@ from .hero_gang import HeroGang, Listening
 
 
 class Committee(Listening):
-    """Heads of one kind, which differ by the weights that they began with and by their dropout.
+    """Heads with the same settings, but different initial weights and dropout.
 
-    It has the methods of ``HeroGang``, whose answers are the means of the members'.
+    It has the methods of ``HeroGang``. Each returns the mean over the members.
     """
 
     def __init__(self, members: Sequence[HeroGang]) -> None:
@@ -27,27 +27,27 @@ class Committee(Listening):
 
     @property
     def tags(self) -> int | None:
-        """As each member has."""
+        """The number of tags."""
         return self.heads[0].tags
 
     @property
     def width_out(self) -> int:
-        """As each member has."""
+        """The width of the output."""
         return self.heads[0].width_out
 
     @property
     def layers(self) -> int | None:
-        """As each member has."""
+        """The number of the Hero's layers."""
         return self.heads[0].layers
 
     def fit_layers(self, layers: int) -> None:
-        """Have each member take so many layers of the Hero, unless it knows their number."""
+        """Set the number of the Hero's layers for each member, unless it is known."""
         for head in self.heads:
             head.fit_layers(layers)
 
     def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
-        """All members' logits, one member's behind the other's, as if each read a copy of the
-        texts. *Shape:* (members * tokens, tags)"""
+        """The logits of all members, concatenated, as if each read a copy of the texts.
+        *Shape:* (members * tokens, tags)"""
         return torch.cat([head(z, lengths, rate) for head in self.heads])
 
     def predict(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -59,26 +59,26 @@ class Committee(Listening):
         return self.heads[0].read(output)
 
     def resize(self, tags: int) -> None:
-        """Give all members more tags."""
+        """Add tags to all members."""
         for head in self.heads:
             head.resize(tags)
 
     def weights(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """What the members' attentions give to windows and Hero. *Shape:* (tokens, windows + 1)"""
+        """The mean attention weights of windows and Hero. *Shape:* (tokens, windows + 1)"""
         return self._mean(lambda head: head.weights(z, lengths))
 
     def shares(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """How much the members' windows say. *Shape:* (tokens, 1)"""
+        """The mean share of the windows. *Shape:* (tokens, 1)"""
         return self._mean(lambda head: head.shares(z, lengths))
 
     @property
     def has_windows(self) -> bool:
-        """As each member has."""
+        """Whether there is a Gang."""
         return self.heads[0].has_windows
 
     @contextmanager
     def silencing(self) -> Iterator[None]:
-        """In this context, all members' windows are vectors of zeros, in all threads."""
+        """In this context, all members' windows are zeros, in all threads."""
         with ExitStack() as stack:
             for head in self.heads:
                 stack.enter_context(head.silencing())

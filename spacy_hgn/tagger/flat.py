@@ -1,7 +1,8 @@
-"""The Thinc layer from Docs to what is known of their tokens, all in one array."""
+"""The Thinc layer from Docs to one array for all of their tokens."""
 
 from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy
 import torch
@@ -14,6 +15,7 @@ from ..backend.blocks import Block, block_size, cut_blocks
 from ..backend.torch_shim import TorchShim, divide_gradients
 from ..gang.windows import to_device
 from ..hero.frozen.frozen_vectors import count_layers
+from ..hero.listeners import require_any_vectors
 from ..hero.special_pieces import require_transformer
 from ..hero.token_vectors import Sent, Tok2Vec, learn_vectors, read_vectors, sends_means, width_of
 from .committee import Committee
@@ -22,19 +24,23 @@ from .hero_gang_shim import HeroGangShim
 
 Flat = Model[list[Doc], Ragged]
 
+# The Docs that a layer was initialized with. During initialization, spaCy predicts them without
+# having run the components before.
+_samples: WeakKeyDictionary[HeroGangShim, WeakSet[Doc]] = WeakKeyDictionary()
+
 
 class SumGradient(Ragged):
-    """A gradient that is summed over tokens; what learns from it divides by their number.
+    """A gradient that is summed over tokens, to be divided by their number.
 
-    A plain Ragged in its place stays a sum.
+    A plain Ragged isn't divided.
     """
 
     def __init__(
         self, gradient: Tensor, lengths: Ints1d, tokens: int, sent: Sent | None = None
     ) -> None:
-        """gradient: *Shape:* (tokens of all Docs, nO). lengths: of each Doc. tokens: those that
-        have something to teach. sent: how the gradient goes on to what others learn from too;
-        None is as it is."""
+        """gradient: *Shape:* (tokens of all Docs, nO). lengths: of each Doc. tokens: the
+        number of annotated tokens. sent: how to send the gradient to a shared component; None
+        is unchanged."""
         super().__init__(torch2xp(gradient), lengths)
         self.tokens = tokens
         self.sent = sent or Sent(tokens)
@@ -45,12 +51,12 @@ def flat_hero_gang(
 ) -> Flat:
     """Make the layer over the Hero.
 
-    It returns a Ragged of ``dataXd`` on the device, *shape* (tokens, nO), and ``lengths`` on
-    the host, the tokens of each Doc. A tagger's data are probabilities; as with Thinc's Softmax,
-    what it takes back is the gradient of the logits.
+    It returns a Ragged: ``dataXd`` on the device, *shape* (tokens, nO), and ``lengths``, the number
+    of tokens of each Doc, on the host. The data of a tagger are probabilities. As in Thinc's
+    Softmax, the backward pass takes the gradient of the logits.
 
-    tok2vec: from Docs to vectors. shim: holds the module that reads these. dropout: rate
-    on the vectors. nO: a tagger's number of tags, where it is known.
+    tok2vec: from Docs to vectors. shim: holds the module that reads them. dropout: rate on the
+    vectors. nO: a tagger's number of tags, if known.
     """
     return Model(
         "hero_gang",
@@ -66,11 +72,15 @@ def flat_hero_gang(
 def forward(model: Flat, docs: list[Doc], is_train: bool) -> tuple[Ragged, Callable]:
     if is_train:
         return learn(model, docs)
+    if not shim_of(model).is_tagger:  # a tagger's component has looked
+        new = _without_samples(model, docs)
+        require_any_vectors(model.layers[0], new, "spacy-hgn.HeroGangTok2Vec.v1")
     return ask_module(model, docs, "predict", model.get_dim("nO")), lambda d_output: docs
 
 
 def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
     (tok2vec,) = model.layers
+    _samples[shim_of(model)] = WeakSet(doc for doc in X or [] if isinstance(doc, Doc))
     if shim_of(model).reads_edges:
         require_transformer(tok2vec)
     tok2vec.initialize(X=X)
@@ -85,10 +95,15 @@ def init(model: Flat, X: list[Doc] | None = None, Y: Any = None) -> None:
     model.set_dim("nO", module.width_out)
 
 
-def finish_update(model: Flat, optimizer: Any) -> None:
-    """Update all weights by the mean over the step's tokens, where these were counted.
+def _without_samples(model: Flat, docs: list[Doc]) -> list[Doc]:
+    samples = _samples.get(shim_of(model), ())
+    return [doc for doc in docs if isinstance(doc, Doc) and doc not in samples]
 
-    Modules that count divide by themselves. Where no token had anything to teach, nothing moves.
+
+def finish_update(model: Flat, optimizer: Any) -> None:
+    """Update all weights with gradients averaged over the step's tokens, if these were counted.
+
+    Modules that count divide themselves. Without any annotated token, nothing is updated.
     """
     tokens = shim_of(model).step_size.last
     if tokens == 0:
@@ -100,14 +115,14 @@ def finish_update(model: Flat, optimizer: Any) -> None:
 
 
 def _end_without_update(model: Flat, optimizer: Any) -> None:
-    """Leave what is inside of the component as it is; its gradients are zeros."""
+    """End a step without updating the component's weights, whose gradients are zero."""
     for shim in (shim for node in model.walk() for shim in node.shims):
         if isinstance(shim, TorchShim):
             shim.finish_update(optimizer)
 
 
 def _divide_arrays(model: Flat, tokens: int) -> None:
-    """Make means of the sums in what is inside of the component and doesn't count."""
+    """Turn sums into means in the parts of the component that don't count tokens."""
     for node in model.walk():
         for name in node.grad_names:
             node.set_grad(name, node.get_grad(name) / tokens)
@@ -121,9 +136,9 @@ def shim_of(model: Flat) -> HeroGangShim:
 
 
 def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
-    """What a method of the module says of all tokens, in prediction, block by block.
+    """Call a method of the module on all tokens, in prediction, block by block.
 
-    width: of what it says. Returns as the layer does.
+    width: of the result. Returns a Ragged like the layer.
     """
     shim = shim_of(model)
     windows = shim.cfg["windows"]
@@ -150,11 +165,12 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
 
 
 def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]]:
-    """What the module says in training, and the way back through it to the tok2vec.
+    """The module's output in training, and the backward function.
 
-    A committee says it once a member, as if there were a copy of the Docs for each.
+    A committee returns one output per member, as if there were a copy of the Docs for each.
     """
     shim = shim_of(model)
+    _samples.pop(shim, None)  # initialization is over
     z, vectors, backprop_vectors = learn_vectors(
         model.layers[0], docs, shim.device, shim.reads_edges, shim.id
     )
@@ -185,7 +201,7 @@ def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]
 def _own_tokens(
     block: Block, is_edge: numpy.ndarray | None, device: torch.device
 ) -> slice | Tensor:
-    """Where a block's own tokens are among all that is read for it."""
+    """The indices of a block's own tokens in the vectors that are read for it."""
     if is_edge is None:
         return block.kept
     places = numpy.arange(block.high - block.low)[block.kept]
@@ -193,9 +209,9 @@ def _own_tokens(
 
 
 def _check_vectors(model: Flat, z: Tensor, is_train: bool = False) -> Tensor:
-    """The vectors, if they are such as the module reads. Raises ValueError for others.
+    """Return the vectors. Raises ValueError if the module doesn't accept them.
 
-    While a pipeline is initialized, there are zeros in their place: these don't tell the layers.
+    During initialization, they are zeros without layers.
     """
     width, module = model.get_dim("nI"), shim_of(model)._model
     if z.shape[-1] != width:

@@ -1,4 +1,4 @@
-"""What is trained besides the Hero, as one torch module: the head, around Gang and fusion."""
+"""The head over the Hero as one torch module: Gang, fusion, classifier."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ TINY = 1e-12
 
 
 class Listening(nn.Module):
-    """A module with ``shares``, how much the windows say, noted while it predicts."""
+    """A module that can record ``shares``, the share of the windows, while it predicts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Listening(nn.Module):
 
     @contextmanager
     def listening(self) -> Iterator[list[Tensor]]:
-        """In this context, all threads' predictions note the ``shares`` of their tokens."""
+        """In this context, predictions in all threads record the ``shares`` of their tokens."""
         self.heard = []
         try:
             yield self.heard
@@ -34,12 +34,13 @@ class Listening(nn.Module):
 
 
 class HeroGang(Listening):
-    """Gang, fusion and, in a tagger, the classifier. Before them, where these are wanted, a mix of
-    the Hero's layers, a normalization and a feed-forward layer.
+    """Gang, fusion and, in a tagger, the classifier. Optionally preceded by a mix of the Hero's
+    layers, a normalization and a feed-forward layer.
 
-    All methods read the Hero's vectors ``z`` of the tokens of all texts, *shape* (tokens, width),
-    or (tokens, layers, width) where the Hero gives several layers; and ``lengths``, the tokens of
-    each text, on the host. What they return has the type of the vectors, of several layers float32.
+    All methods read the Hero's vectors ``z`` for the tokens of all texts, *shape* (tokens, width),
+    or (tokens, layers, width) if the Hero returns several layers, and ``lengths``, the number of
+    tokens of each text, on the host. The results have the type of ``z``, or float32 for several
+    layers.
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class HeroGang(Listening):
         tags: int | None = None,
     ) -> None:
         """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
-        units of the layer before the Gang, in widths; 0 is none. normalize: whether the Hero's
-        vectors are. head_dropout: whether dropout is in the feed-forward layer and before the
-        classifier too. layers: of the Hero, mixed where there are several; None is not known
-        yet. tags: None is no tagger."""
+        units of the layer before the Gang, in multiples of the width; 0 is no layer. normalize:
+        whether to normalize the Hero's vectors. head_dropout: whether to use dropout in the
+        feed-forward layer and before the classifier too. layers: of the Hero, mixed if there are
+        several; None is not known yet. tags: their number; None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
         self.head_dropout = head_dropout
@@ -88,16 +89,16 @@ class HeroGang(Listening):
         return hasattr(self, "gang")
 
     def fit_layers(self, layers: int) -> None:
-        """Take so many layers of the Hero from now on, unless their number is known already."""
+        """Set the number of the Hero's layers, unless it is known."""
         if self.layers is None:
             self.layers = layers
             if layers > 1:
                 self.mix = LayerMix(layers).to(get_torch_default_device())
 
     def forward(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
-        """A tagger's logits, or else the fused vectors. *Shape:* (tokens, width_out)
+        """A tagger's logits, or the fused vectors. *Shape:* (tokens, width_out)
 
-        rate: of dropout, drawn from torch's generator, whose state can be stored.
+        rate: of dropout, from torch's generator, whose state can be stored.
         """
         fused = self._prepare(z, rate)
         if hasattr(self, "gang"):
@@ -110,15 +111,15 @@ class HeroGang(Listening):
             return self.classifier(fused)
 
     def predict(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """A tagger's probabilities, or else the fused vectors. *Shape:* (tokens, width_out)"""
+        """A tagger's probabilities, or the fused vectors. *Shape:* (tokens, width_out)"""
         return self.read(self(z, lengths))
 
     def read(self, output: Tensor) -> Tensor:
-        """What ``predict`` makes of the output of ``forward``."""
+        """Turn the output of ``forward`` into that of ``predict``."""
         return output.softmax(dim=1) if hasattr(self, "classifier") else output
 
     def resize(self, tags: int) -> None:
-        """Give a tagger more tags. The old ones keep their weights; those of new ones are 0."""
+        """Add tags to a tagger. Old tags keep their weights; new tags have weights of 0."""
         old = self.classifier
         self.classifier = nn.Linear(old.in_features, tags).to(old.weight.device)
         with torch.no_grad():
@@ -127,7 +128,7 @@ class HeroGang(Listening):
         self.tags = self.width_out = tags
 
     def weights(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """What an attention gives to each window and to the Hero, the Hero's last.
+        """The attention weights of each window and, last, of the Hero.
 
         *Shape:* (tokens, windows + 1).
         """
@@ -135,8 +136,8 @@ class HeroGang(Listening):
         return self.fusion.weights(z, self.gang(z, lengths)).to(z.dtype)  # type: ignore[operator]
 
     def shares(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
-        """How much the windows say: the norm of what they bring to a token's fused vector, over
-        the norm of that vector. *Shape:* (tokens, 1)"""
+        """The share of the windows: the norm of what they add to a token's fused vector, divided
+        by the norm of that vector. *Shape:* (tokens, 1)"""
         z = self._prepare(z)
         h = self.gang(z, lengths)
         of_windows = self.fusion.of_windows(z, h).float()  # type: ignore[operator]
@@ -147,7 +148,7 @@ class HeroGang(Listening):
 
     @contextmanager
     def silencing(self) -> Iterator[None]:
-        """In this context, all windows are vectors of zeros, in all threads."""
+        """In this context, all windows are zeros, in all threads."""
         self.is_silenced = True
         try:
             yield
@@ -155,7 +156,7 @@ class HeroGang(Listening):
             self.is_silenced = False
 
     def _prepare(self, z: Tensor, rate: float = 0.0) -> Tensor:
-        """What the Gang reads. *Shape:* (tokens, width)"""
+        """The Gang's input. *Shape:* (tokens, width)"""
         if hasattr(self, "mix"):
             z = self.mix(z)
         if hasattr(self, "norm"):
@@ -188,16 +189,17 @@ def check_settings(
     head_dropout: bool = False,
     members: int = 1,
 ) -> dict[str, Any]:
-    """The settings of ``HeroGang``, with ``edges`` and ``members`` of the shim, or ValueError.
+    """Check the settings of ``HeroGang``, and ``edges`` and ``members`` of the shim.
 
     windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp. fusion: a key of
-    ``FUSIONS``. edges: whether windows read the edges of texts. Without windows there is nothing
-    that reads or fuses them. feed_forward: hidden units in widths. members: of a committee.
+    ``FUSIONS``. edges: whether windows read the edges of texts. Without windows, these three have
+    no effect and are left out. feed_forward: hidden units in multiples of the width. members: the
+    number of heads. Returns the settings. Raises ValueError for invalid ones.
     """
     settings = {
         "windows": check_windows(windows),
         "feed_forward": _check_number("feed_forward", feed_forward, 0, "the hidden units in "
-            "widths of the Hero, or 0 for none"),
+            "multiples of the Hero's width, or 0 for none"),
         "normalize": _check_bool("normalize", normalize),
         "head_dropout": _check_bool("head_dropout", head_dropout),
         "members": _check_number("members", members, 1, "the heads of a committee"),
@@ -213,7 +215,7 @@ def check_settings(
 
 
 def has_weights(fusion: str) -> bool:
-    """Whether a fusion attends."""
+    """Whether a fusion has an attention."""
     return hasattr(FUSIONS[fusion], "weights")
 
 

@@ -1,4 +1,4 @@
-"""The shim that holds the torch module of Gang, fusion and classifier."""
+"""The shim with the torch module of Gang, fusion and classifier."""
 
 from typing import Any
 
@@ -14,27 +14,27 @@ from .hero_gang import HeroGang
 
 
 class HeroGangShim(TorchShim):
-    """Builds the module when the vectors' width, and a tagger's number of tags, are known.
+    """Builds the module once the width of the vectors and the number of tags are known.
 
-    These and the settings are stored beside the weights, so that a pipeline can be loaded
-    into a model that has never been initialized.
+    They are stored with the settings and the weights, so that a pipeline can be loaded into a
+    model that was never initialized.
     """
 
     def __init__(self, settings: dict[str, Any], *, is_tagger: bool, precision: str) -> None:
-        """settings: from ``check_settings``. precision: what Gang and fusion
-        compute in, "float32", "bfloat16" or "auto"."""
+        """settings: from ``check_settings``. precision: of Gang and fusion, "float32",
+        "bfloat16" or "auto"."""
         super().__init__(None, config=dict(settings))
         limit_kept_kernels()
         self.is_tagger = is_tagger
         self.sends_means = False
-        """Whether what is behind the module gets means over a batch's tokens, and not sums."""
+        """Whether the module sends back means over a batch's tokens, not sums."""
         self.precision = check_precision(precision)
         # The classifier computes in float32.
         self.has_precision = bool(settings["windows"] or settings["feed_forward"])
 
     @property
     def members(self) -> int:
-        """Heads of a committee; 1 is a head alone."""
+        """The number of heads; 1 is no committee."""
         return self.cfg["members"]
 
     @property
@@ -43,7 +43,7 @@ class HeroGangShim(TorchShim):
 
     @property
     def reads_edges(self) -> bool:
-        """Whether the Hero's special pieces around a text are in its windows."""
+        """Whether windows include the Hero's special pieces around a text."""
         return self.cfg.get("edges", False)
 
     @property
@@ -51,7 +51,7 @@ class HeroGangShim(TorchShim):
         return super().device if self.is_built else get_torch_default_device()
 
     def build(self, width: int, tags: int | None) -> HeroGang | Committee:
-        """Make the module anew, with random weights."""
+        """Build the module with random weights."""
         self._model = self._make(width, tags).to(get_torch_default_device())
         self.step_size.clear()
         return self._model
@@ -62,10 +62,10 @@ class HeroGangShim(TorchShim):
             super().finish_update(optimizer)
 
     def _forget_other_sizes(self, optimizer: Any) -> None:
-        """Have Thinc's Adam begin anew with weights that were resized."""
+        """Have Thinc's Adam forget weights that were resized."""
         found = (getattr(optimizer, name, None) for name in ("mom1", "mom2", "averages"))
         if not (remembered := list(filter(None, found))):
-            return  # AdamW keeps nothing there
+            return  # AdamW stores nothing there
         for name, weights in self._model.named_parameters():
             key = (self.id, name)
             for arrays in remembered:
@@ -83,7 +83,7 @@ class HeroGangShim(TorchShim):
 
     def from_bytes(self, bytes_data: bytes) -> "HeroGangShim":
         message = srsly.msgpack_loads(bytes_data)
-        # Than pipelines that are still around.
+        # Settings that pipelines stored by earlier releases may lack.
         younger = {
             "edges": False,
             "feed_forward": 0,

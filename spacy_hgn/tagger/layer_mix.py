@@ -11,11 +11,11 @@ class LayerMix(nn.Module):
     def __init__(self, layers: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(layers))
-        self.scale = nn.Parameter(torch.ones(1))  # Thinc's optimizers take no numbers alone
+        self.scale = nn.Parameter(torch.ones(1))  # Thinc's optimizers don't accept scalars
 
     @property
     def shares(self) -> Tensor:
-        """What each layer's vectors are multiplied by, but for the scale. *Shape:* (layers,)"""
+        """The share of each layer in the mix, before the scale. *Shape:* (layers,)"""
         return self.weights.softmax(dim=0)
 
     def forward(self, z: Tensor) -> Tensor:

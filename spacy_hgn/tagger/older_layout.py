@@ -1,4 +1,4 @@
-"""Taggers whose Gang and classifier were layers of their own, as they were stored at first."""
+"""Load taggers of earlier releases, in which Gang and classifier were separate layers."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import srsly
 from safetensors.torch import load, save
 
 ROOT, TOK2VEC, DROPOUT, HERO_GANG = 0, 3, 4, 5
-"""Where nodes were; then came the classifier's, and last what is inside of the tok2vec."""
+"""Indices of nodes. The classifier and the nodes inside the tok2vec follow."""
 
 
 def in_present_layout(data: bytes) -> bytes:
-    """A tagger's bytes as they are written now, from those of now or then."""
+    """Convert a tagger's bytes to the present layout, if necessary."""
     old = srsly.msgpack_loads(data)
     refs = old["nodes"][ROOT]["refs"]
     if "output_layer" not in refs:
@@ -39,7 +39,7 @@ def in_present_layout(data: bytes) -> bytes:
 
 
 def _join(gang: dict[str, Any] | None, classifier: dict[str, Any]) -> dict[str, Any]:
-    """The one shim's message from that of the Gang, if there was one, and the classifier's."""
+    """Join the Gang's message, if there is one, and the classifier's into one."""
     config = {"windows": []} if gang is None else dict(gang["config"])
     width = config.pop("width", classifier["config"]["width"])
     weights = classifier["weights"]

@@ -1,4 +1,4 @@
-"""From tag probabilities to entities that the tag scheme and the text allow."""
+"""Decode tag probabilities into entities that the tag scheme and the Doc allow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ Entity = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Borders:
-    """Where in texts, end to end, entities may be. *Shape of each:* (tokens,), boolean."""
+    """Where entities are possible, in concatenated texts. *Shape of each:* (tokens,), boolean."""
 
     free: numpy.ndarray
-    """The token may be in an entity: it isn't in one already, and it isn't blocked."""
+    """The token can be in an entity: it isn't in one already, and it isn't blocked."""
     solid: numpy.ndarray
-    """An entity may begin or end at the token: it isn't white space."""
+    """An entity can begin or end at the token: it isn't white space."""
     joined: numpy.ndarray
-    """The token may be in one entity with the one before it: no text or sentence starts here."""
+    """The token can be in one entity with the previous one: no text or sentence starts here."""
 
 
 def borders_of(*docs: Doc) -> Borders:
-    """Read off Docs where ``ner`` would allow entities too."""
+    """The places in Docs where ``ner`` would allow entities too."""
     attributes = numpy.concatenate([doc.to_array([ENT_IOB, SENT_START, IS_SPACE]) for doc in docs])
     iob, sent_start, is_space = attributes.astype("int64").T
     joined = sent_start != 1
@@ -44,9 +44,9 @@ def decode(
 ) -> list[Entity]:
     """The entities of texts, in order.
 
-    probabilities: *Shape:* (tokens, tags). decoder: "viterbi", the most probable sequence
-    of tags that the scheme and the borders allow; or "argmax", each token's most probable
-    tag, where an inside without a beginning begins an entity, as conlleval reads it.
+    probabilities: *Shape:* (tokens, tags). decoder: "viterbi" is the most probable sequence of
+    tags that the scheme and the borders allow. "argmax" is each token's most probable tag; as in
+    conlleval, an I without a B begins an entity.
     """
     if decoder == "argmax":
         tags = numpy.where(borders.free, probabilities.argmax(axis=1), 0)
@@ -60,7 +60,7 @@ def decode(
 
 
 def allowed_tags(borders: Borders, tag_set: TagSet) -> numpy.ndarray:
-    """Which tags each token may have by itself. *Shape:* (tokens, tags)"""
+    """The tags that each token can have by itself. *Shape:* (tokens, tags)"""
     may_begin = borders.free & borders.solid
     allowed = numpy.ones((len(borders.free), len(tag_set)), dtype=bool)
     allowed[:, tag_set.begins] = may_begin[:, None]
@@ -69,14 +69,14 @@ def allowed_tags(borders: Borders, tag_set: TagSet) -> numpy.ndarray:
 
 
 def may_go_on(borders: Borders) -> numpy.ndarray:
-    """Whether one entity may have the token and the one before it. *Shape:* (tokens,)"""
+    """Whether one entity can have the token and the previous one. *Shape:* (tokens,)"""
     free_before = numpy.concatenate([[False], borders.free[:-1]])
     return borders.free & borders.joined & free_before
 
 
 def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
-    """Tokens whose tags, which ``allowed_tags`` lets stand, don't go with the next one's, or end
-    an entity in white space. *Shape:* (tokens,), boolean"""
+    """Tokens whose tags are invalid before the next tag, or end an entity with white space. Each
+    tag by itself is in ``allowed_tags``. *Shape:* (tokens,), boolean"""
     goes_on = numpy.zeros(len(tags), dtype=bool)
     goes_on[:-1] = tag_set.continues[tags[1:]]
     fits = ~tag_set.stays_open[tags]
@@ -85,10 +85,10 @@ def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.nda
 
 
 def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.ndarray:
-    """The tokens of those parts of texts that have any of the given ones.
+    """The tokens in all parts of texts that have any of the given tokens.
 
-    No entity crosses the borders of a part, so the other parts are of no account.
-    tokens: their places, or whether each is given. Returns: *Shape:* (tokens,), boolean
+    No entity crosses the borders of a part, so the other parts don't matter.
+    tokens: indices or a mask. Returns: *Shape:* (tokens,), boolean
     """
     part = numpy.cumsum(~may_go_on(borders)) - 1
     is_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
@@ -97,15 +97,15 @@ def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.nda
 
 
 def take_parts(borders: Borders, parts: numpy.ndarray) -> Borders:
-    """The borders of some parts, one behind the other."""
+    """The borders of some parts, concatenated."""
     return Borders(borders.free[parts], borders.solid[parts], may_go_on(borders)[parts])
 
 
 class Steps:
-    """The order in which what runs along texts takes the tokens of many: all first ones of the
-    parts, all second ones ...
+    """The order of tokens for computing along many parts of texts at once: all first tokens, all
+    second tokens ...
 
-    Longer parts come first, so that those that a step still has are the first few.
+    Longer parts come first, so that at each step the active parts come first.
     """
 
     def __init__(self, is_first: numpy.ndarray) -> None:
@@ -122,8 +122,8 @@ class Steps:
 def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
     """The most probable tags that scheme and borders allow. *Shape:* (tokens,)
 
-    An entity in whose midst there is white space must go on after it, so that it ends in a
-    solid token. All parts of texts between which no entity goes on are gone through at once.
+    An entity with white space inside must continue after it, so that it ends with a solid token.
+    All parts of texts that no entity crosses are computed at once.
     """
     is_first = ~may_go_on(borders)
     is_last = numpy.append(is_first[1:], True)
@@ -135,7 +135,7 @@ def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> 
         going = slice(before.start, before.start + step.stop - step.start)
         back[step], reach = _best_before(scores[going], is_blank[going], tag_set)
         scores[step] += reach
-    tags = scores.argmax(axis=1)  # of a part's last token; of the others by the one behind
+    tags = scores.argmax(axis=1)  # for a part's last token; the others follow from the next one
     for before, step in reversed(list(pairwise(steps.rows))):
         going = slice(before.start, before.start + step.stop - step.start)
         tags[going] = numpy.take_along_axis(back[step], tags[step, None], axis=1)[:, 0]
@@ -147,13 +147,13 @@ def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> 
 def _best_before(
     scores: numpy.ndarray, is_blank: numpy.ndarray, tag_set: TagSet
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """For each tag the best one to have stood before it, and that one's score.
+    """For each tag, the best previous tag and its score.
 
-    What continues an entity follows tags of its own label alone; of all other tags, each follows
-    the same ones, after white space only those outside of entities.
+    A tag that continues an entity only follows tags of its label. All other tags can follow the
+    same tags; after white space, only those outside entities.
 
-    scores: of the tags before. *Shape of it and of both results:* (tokens, tags).
-    is_blank: whether the token before is white space. *Shape:* (tokens,)
+    scores: of the previous tags. *Shape of it and of both results:* (tokens, tags).
+    is_blank: whether the previous token is white space. *Shape:* (tokens,)
     """
     rows = numpy.arange(len(scores))
     may_end = numpy.where(tag_set.stays_open, -numpy.inf, scores)
@@ -171,9 +171,9 @@ def _best_before(
 def _log_scores(
     probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, is_last: numpy.ndarray
 ) -> numpy.ndarray:
-    """Logarithms of probabilities, -inf where a token can't have the tag. *Shape:* (tokens, tags)
+    """Logarithms of probabilities, or -inf for impossible tags. *Shape:* (tokens, tags)
 
-    is_last: whether no entity goes on behind the token. *Shape:* (tokens,)
+    is_last: whether no entity continues after the token. *Shape:* (tokens,)
     """
     floor = numpy.finfo("float32").tiny  # a tag that underflowed is improbable, not forbidden
     logs = numpy.log(numpy.maximum(probabilities, floor, dtype="float64"))
@@ -185,9 +185,9 @@ def _log_scores(
 
 
 def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[Entity]:
-    """The entities that a sequence of tags names.
+    """The entities in a sequence of tags.
 
-    A tag that continues an entity of another type or sentence, or none, begins one.
+    A tag that can't continue the entity before it, because of its type or sentence, begins one.
     """
     labels = tag_set.label_of[tags]
     goes_on = numpy.zeros(len(tags) + 1, dtype=bool)
@@ -200,7 +200,7 @@ def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[En
 
 
 def _trim(entities: Sequence[Entity], borders: Borders) -> list[Entity]:
-    """Take white space off the ends of entities; drop those that are nothing else."""
+    """Trim white space at the ends of entities; drop those that are only white space."""
     if borders.solid.all():
         return list(entities)
     trimmed = []

@@ -1,4 +1,4 @@
-"""A component of tags: its labels, and how it is stored."""
+"""The base of a component that predicts tags: its labels and storage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
+from ..hero import trained_with
 from ..hero.frozen.trained_over import TrainedOver, from_cfg, to_cfg
 from ..tagger.classifier import is_initialized, resize_tags
 from ..tagger.older_layout import in_present_layout
@@ -20,8 +21,10 @@ from .tag_set import TagSet, check_label
 class TagPipe(SealedPipe):
     """A component whose model maps Docs to tag probabilities.
 
-    tag_set: its labels' tags. temperature: what the logits are divided by for scores.
-    trained_over: the frozen Hero that its vectors must come from, if it was one in training.
+    tag_set: the tags of its labels. temperature: the logits are divided by it for scores.
+    trained_over: the frozen Hero that its vectors must come from, if it was trained over one.
+    trained_with: the fingerprint of the Transformer or tok2vec that they must come from, if it was
+        another; None while it learns, and where none is known.
     """
 
     vocab: Vocab
@@ -30,11 +33,12 @@ class TagPipe(SealedPipe):
     tag_set: TagSet
     temperature: float
     trained_over: TrainedOver | None
+    trained_with: str | None
     _settings: Settings
 
     @property
     def cfg(self) -> Settings:
-        """The settings that may be changed, by name."""
+        """The settings that can be changed, by name."""
         return self._settings
 
     @cfg.setter
@@ -43,12 +47,12 @@ class TagPipe(SealedPipe):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The entity types, in the order in which they were added."""
+        """The entity types, in the order they were added."""
         return self.tag_set.labels
 
     @property
     def label_data(self) -> list[str]:
-        """The labels as ``spacy init labels`` writes them and ``initialize`` reads them."""
+        """The labels, as ``spacy init labels`` writes them and ``initialize`` reads them."""
         return list(self.labels)
 
     @property
@@ -56,9 +60,9 @@ class TagPipe(SealedPipe):
         return True
 
     def add_label(self, label: str) -> int:
-        """Add an entity type; a trained model keeps its weights and gets rows for it.
+        """Add an entity type. A trained model keeps its weights and gets rows for it.
 
-        Returns 1, or 0 if the label was there. Raises ValueError if tags can't carry it.
+        Returns 1, or 0 if the label exists. Raises ValueError if tags can't represent it.
         """
         if check_label(label) in self.labels:
             return 0
@@ -69,14 +73,15 @@ class TagPipe(SealedPipe):
         return 1
 
     def get_cfg(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What to store besides the weights. config: what the one beside says of the component."""
+        """Everything to store except the weights. config: the component's stored section."""
         learnt = {"labels": list(self.labels), "temperature": self.temperature}
         changes = self.cfg.changes(config)
         changed = {"changed": changes} if changes else {}
-        return {**self._architecture, **learnt, **changed, **to_cfg(self.trained_over)}
+        upstream = {**to_cfg(self.trained_over), **trained_with.to_cfg(self)}
+        return {**self._architecture, **learnt, **changed, **upstream}
 
     def set_cfg(self, cfg: dict[str, Any]) -> None:
-        """Take what was stored. Raises ValueError where the config says something else."""
+        """Load the stored settings. Raises ValueError if the config contradicts them."""
         for setting, value in self._architecture.items():
             if cfg[setting] != value:
                 raise ValueError(
@@ -86,24 +91,25 @@ class TagPipe(SealedPipe):
         self.cfg.change(cfg.get("changed", {}))
         self.temperature = cfg.get("temperature", 1.0)
         self.trained_over = from_cfg(cfg.get("hero"))
+        trained_with.load(self, cfg.get("trained_with"))
         self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
         for label in self.labels:
             self.vocab.strings.add(label)
 
     def load_model(self, data: bytes) -> None:
-        """Take weights. Raises ValueError where they don't fit the model or the labels."""
+        """Load weights. Raises ValueError if they don't fit the model or the labels."""
         self._check_outputs()
         super().load_model(in_present_layout(data))
         self._check_outputs()
 
     @property
     def _architecture(self) -> dict[str, Any]:
-        """What the config must say again when a trained component is loaded."""
+        """Settings that the config must repeat when a trained component is loaded."""
         return {"tag_scheme": self.tag_set.scheme, "windows": self.model.attrs.get("windows")}
 
     @property
     def _flat(self) -> Model[list[Doc], Ragged]:
-        """The model as it reads a batch: into one array of all tokens."""
+        """The model that returns one array for all tokens of a batch."""
         return self.model.get_ref("flat")
 
     def _require_initialized(self) -> None:

@@ -1,4 +1,4 @@
-"""Entity types ↔ tags: the schemes, their rules, and gold tags from Examples."""
+"""Tags of entity types: the schemes, their rules, and gold tags of Examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 SCHEMES = {"bio": "BI", "biluo": "BILU"}
-"""Prefixes of each tag scheme, besides O."""
+"""The prefixes of each tag scheme, without O."""
 
 MISSING = -1
-"""Stands for a tag that the gold annotation doesn't tell."""
+"""The index of a missing gold tag."""
 
 
 @dataclass(frozen=True)
 class TagSet:
-    """The tags of some entity types under a scheme: O first, then each type's prefixes.
+    """The tags of entity types in a scheme: O first, then each type with all prefixes.
 
     scheme: "bio" (IOB2) or "biluo". labels: the entity types, in the order of their tags.
     Raises ValueError for an unknown scheme.
@@ -47,7 +47,7 @@ class TagSet:
 
     @cached_property
     def label_of(self) -> numpy.ndarray:
-        """For each tag the index of its label, -1 for O. *Shape:* (tags,)"""
+        """The index of each tag's label; -1 for O. *Shape:* (tags,)"""
         return numpy.repeat(numpy.arange(len(self.labels) + 1) - 1, self._repeats)
 
     @cached_property
@@ -62,25 +62,25 @@ class TagSet:
 
     @cached_property
     def stays_open(self) -> numpy.ndarray:
-        """Tags after which the entity must go on: biluo's B and I. *Shape:* (tags,)"""
+        """Tags after which the entity must continue: biluo's B and I. *Shape:* (tags,)"""
         return self._has_prefix("BI" if self.scheme == "biluo" else "")
 
     @cached_property
     def closed(self) -> numpy.ndarray:
-        """Tags after which no entity can go on: O, and biluo's L and U. *Shape:* (tags,)"""
+        """Tags after which no entity can continue: O, and biluo's L and U. *Shape:* (tags,)"""
         return ~(self.begins | self.continues) | self._has_prefix("LU")
 
     def can_follow(self, before: numpy.ndarray, after: numpy.ndarray) -> numpy.ndarray:
-        """Whether the tags ``after`` may stand after those ``before``.
+        """Whether the tags ``after`` can follow the tags ``before``.
 
-        *Shapes:* any two that broadcast; the result has the shape that they broadcast to.
+        *Shapes:* any two that broadcast; the result has the broadcast shape.
         """
         may_go_on = (self.label_of[before] == self.label_of[after]) & ~self.closed[before]
         return numpy.where(self.continues[after], may_go_on, ~self.stays_open[before])
 
     @cached_property
     def continued(self) -> numpy.ndarray:
-        """For each tag that continues an entity, the two that it may follow: B and I.
+        """For each tag that continues an entity, the two tags that it can follow: B and I.
 
         *Shape:* (continuing tags, 2)
         """
@@ -88,9 +88,9 @@ class TagSet:
         return followed[self.label_of[self.continues]]
 
     def from_biluo(self, tags: Sequence[str | None]) -> numpy.ndarray:
-        """Indices of BILUO tags as spaCy's Examples give them. *Shape:* (len(tags),)
+        """Indices of BILUO tags from spaCy's Examples. *Shape:* (len(tags),)
 
-        None, and types that aren't among the labels, become ``MISSING``.
+        None and unknown types become ``MISSING``.
         """
         return numpy.array([self._index_of_biluo.get(tag, MISSING) for tag in tags], dtype="int64")
 
@@ -111,9 +111,9 @@ class TagSet:
 
 
 def check_label(label: str) -> str:
-    """Return the label, or raise ValueError unless tags can carry it."""
+    """Return the label, or raise ValueError if tags can't represent it."""
     if not isinstance(label, str):
-        raise ValueError(f"Expected a label that is a string, got {label!r}.")
+        raise ValueError(f"Expected a string as label, got {label!r}.")
     if not label or label != label.strip() or not label.isprintable():
         raise ValueError(
             f"Tags can't carry the label {label!r}: expected at least one character, no white "
@@ -123,10 +123,10 @@ def check_label(label: str) -> str:
 
 
 def gold_tags(example: Example, tag_set: TagSet) -> numpy.ndarray:
-    """The tag of each token of the predicted Doc. *Shape:* (tokens,)
+    """The gold tag of each token of the predicted Doc. *Shape:* (tokens,)
 
-    Tokens without annotation, or whose entity doesn't fit the tokens, are ``MISSING``; so
-    are entities that no prediction can be.
+    ``MISSING`` for tokens without annotation, and for entities that don't match the tokens or can't
+    be predicted.
     """
     entities, aligned = example.get_aligned_ents_and_ner()
     tags: list[str | None] = list(aligned)
@@ -137,7 +137,7 @@ def gold_tags(example: Example, tag_set: TagSet) -> numpy.ndarray:
 
 
 def why_impossible(entity: Span) -> str | None:
-    """Why no prediction can be this entity; None if one can. entity: of the predicted Doc."""
+    """Why an entity can't be predicted; None if it can. entity: on the predicted Doc."""
     first, *others = entity
     if first.is_space or entity[-1].is_space:
         return "begins or ends in white space"

@@ -1,1 +1,1 @@
-"""What annotated texts teach: gold, wrong spans, what can't be learnt, and rehearsal."""
+"""Training: gold tags, loss, incorrect spans, rehearsal, recipes and loggers."""

@@ -1,4 +1,4 @@
-"""The optimizer that a pipeline's own config describes, for updates outside of ``spacy train``."""
+"""The optimizer in a pipeline's config, for updates outside ``spacy train``."""
 
 import logging
 from functools import partial
@@ -12,17 +12,17 @@ logger = logging.getLogger("spacy_hgn")
 
 
 def let_optimizer_refer(nlp: Language) -> None:
-    """Let ``[training.optimizer]`` refer to other sections of the config, as ours does.
+    """Allow references to other sections of the config in ``[training.optimizer]``.
 
-    spaCy's ``nlp.create_optimizer``, and so ``nlp.resume_training()``, ``nlp.initialize()`` and
-    ``nlp.update``, resolve that section by itself, where ``${vars.learn_rate}`` is just a string.
+    spaCy's ``nlp.create_optimizer`` resolves that section alone, in which ``${vars.learn_rate}`` is
+    just a string. ``nlp.resume_training()``, ``nlp.initialize()`` and ``nlp.update`` use it.
     """
     if type(nlp).create_optimizer is Language.create_optimizer:
         vars(nlp)["create_optimizer"] = partial(create_optimizer, nlp)
 
 
 def create_optimizer(nlp: Language) -> Any:
-    """Create the optimizer of ``[training.optimizer]``, variables filled in."""
+    """Create the optimizer in ``[training.optimizer]``, with variables filled in."""
     settings = nlp.config.interpolate()["training"]["optimizer"]
     optimizer = registry.resolve({"optimizer": settings})["optimizer"]
     if _begins_at_zero(optimizer):

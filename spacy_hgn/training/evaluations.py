@@ -1,5 +1,5 @@
-"""When a training is evaluated: spaCy does so at each multiple of ``eval_frequency`` alone, so that
-the last step, and with few steps all but the untrained step 0, may go without."""
+"""When a training is evaluated. spaCy only evaluates at multiples of ``eval_frequency``, so the
+last step may not be evaluated, and in a short training only the untrained step 0."""
 
 from collections.abc import Callable, Mapping
 from math import ceil
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def fit_evaluations(steps: int, frequency: int, is_fixed: bool = False) -> tuple[int, int]:
-    """Steps, and steps from one evaluation to the next, so that the last step has one.
+    """Adjust steps and evaluation frequency so that the last step is evaluated. Returns both.
 
-    The frequency is the largest divisor of the steps between half of what is asked for and that.
-    Where there is none, as for a prime number, a few more steps are taken.
+    The new frequency is the largest divisor of the steps between half the given frequency and
+    that. If there is none, as for a prime number, a few steps are added.
 
-    is_fixed: leave the frequency as it is where the steps reach it, and take more steps.
+    is_fixed: keep the frequency, unless there are fewer steps, and add steps instead.
     """
     frequency = min(frequency, steps)
     if is_fixed:
@@ -28,11 +28,11 @@ def fit_evaluations(steps: int, frequency: int, is_fixed: bool = False) -> tuple
 def change_for_last_step(
     training: Mapping[str, Any], steps_an_epoch: Callable[[], int]
 ) -> dict[str, int]:
-    """What to change in a config's section ``training`` so that the last step is evaluated.
+    """The changes in a config's section ``training`` so that the last step is evaluated.
 
-    A number of epochs becomes one of steps, from which the schedules of the learning rates count.
-    Nothing is changed where neither is given, so that patience ends the training. A training with
-    checkpoints keeps its frequency: it may go on with more steps, which repeat the evaluations.
+    Epochs are converted into steps, which the schedules of the learning rates depend on. If neither
+    is given, nothing changes: patience ends the training. A training with checkpoints keeps its
+    frequency, because it may be continued with more steps and the same evaluations.
     """
     limits = [training["max_steps"]] if training["max_steps"] > 0 else []
     if training["max_epochs"] > 0:

@@ -1,4 +1,4 @@
-"""The gold tags of a batch, by arrays where the predicted tokens are those of the gold."""
+"""The gold tags of a batch, in arrays where predicted and gold tokens are the same."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,12 +12,12 @@ from ..tags.tag_set import MISSING, TagSet, gold_tags
 from ..util.lists import ends_of, ranges, split
 
 INSIDE, OUTSIDE, BEGIN = 1, 2, 3
-"""What spaCy's ENT_IOB says of a token."""
+"""Values of spaCy's ENT_IOB."""
 
 
 def batch_tags(examples: Sequence[Example], tag_set: TagSet) -> tuple[ndarray, list[Example]]:
-    """The tags that ``gold_tags`` tells of each Example, end to end, *shape* (tokens,), and those
-    Examples that may have entities that can't be learnt."""
+    """The gold tags of all Examples, as from ``gold_tags``, concatenated, *shape* (tokens,), and
+    the Examples that may have entities that can't be learnt."""
     texts = [_read(example) for example in examples]
     found = iter(_find_tags([text for text in texts if text is not None], tag_set))
     tags = [None if text is None else next(found) for text in texts]
@@ -33,8 +33,8 @@ def _align_tags(example: Example, tag_set: TagSet) -> ndarray:
 
 
 def _read(example: Example) -> ndarray | None:
-    """White space and starts of sentences of the predicted tokens, and the entities of the same
-    tokens of the reference; None if these are others. *Shape:* (tokens, 4)"""
+    """White space and sentence starts of the predicted tokens, and entities of the reference; None
+    if the tokens differ. *Shape:* (tokens, 4)"""
     predicted = example.predicted.to_array([ORTH, IS_SPACE, SENT_START])
     reference = example.reference.to_array([ORTH, ENT_IOB, ENT_TYPE])
     if not numpy.array_equal(predicted[:, 0], reference[:, 0]):
@@ -43,8 +43,8 @@ def _read(example: Example) -> ndarray | None:
 
 
 def _find_tags(texts: Sequence[ndarray], tag_set: TagSet) -> Iterator[ndarray | None]:
-    """The tags of each text; None of one with entities of no label of ours, or that no
-    prediction can be."""
+    """The tags of each text; None for a text with entities that have an unknown label or can't be
+    predicted."""
     ends = ends_of(list(map(len, texts)))
     text_of = numpy.repeat(numpy.arange(len(texts)), numpy.diff(ends))
     is_space, sent_start, iob, types = numpy.concatenate([numpy.empty((0, 4), "uint64"), *texts]).T
@@ -76,12 +76,12 @@ def _find_tags(texts: Sequence[ndarray], tag_set: TagSet) -> Iterator[ndarray | 
 
 
 def _labels_of(types: ndarray, tag_set: TagSet) -> ndarray:
-    """The labels of entity types by number; -1 is none. *Shape:* (entities,)"""
+    """The indices of the labels of entity types; -1 is unknown. *Shape:* (entities,)"""
     numbers = {get_string_id(label): i for i, label in enumerate(tag_set.labels)}
     return numpy.array([numbers.get(each, -1) for each in types.tolist()], dtype="int64")
 
 
 def _table(tag_set: TagSet) -> ndarray:
-    """The tags of each label, and last of none, at the places B, I, L, U of an entity."""
+    """The tags of each label, and last of no label, at the positions B, I, L, U of an entity."""
     labels = [*tag_set.labels, ""]
     return numpy.stack([tag_set.from_biluo([f"{p}-{label}" for p in "BILU"]) for label in labels])

@@ -1,15 +1,15 @@
 """Learning from spans that are known not to be entities, as ``ner`` does.
 
-Every token has a softmax of its own, so the probability that the tags name exactly this entity
-is a product over its tokens:
+Every token has its own softmax, so the probability of exactly this entity is a product over its
+tokens:
 
     P(entity) = p(its first tag) · p(its second tag) · ... · (1 - p(it goes on))
 
-The last factor belongs to the token behind it. It is there where the scheme doesn't mark the
-last token (bio's does not, biluo's does) and the entity could go on. The loss of an incorrect
-span is -log(1 - P). An unlabelled span is no entity of any label; as at most one of those can be
-there, P is then the sum over labels. Other entities over the same tokens, longer or shorter or
-of other labels, are left alone.
+The last factor is for the token after the entity. It is needed if the scheme doesn't mark the last
+token (bio doesn't, biluo does) and the entity could continue. The loss of an incorrect span is
+-log(1 - P). A span without a label is no entity of any label. P is then the sum over labels,
+because only one of them is possible at a time. Longer or shorter entities and those with other
+labels aren't affected.
 """
 
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ TINY = 1e-30
 def incorrect_spans(
     example: Example, key: str, tag_set: TagSet
 ) -> Iterator[tuple[Span, tuple[str, ...]]]:
-    """The incorrect spans over the predicted Doc, each with the labels that it can't have.
+    """The incorrect spans on the predicted Doc, each with the labels that it can't have.
 
-    Spans that don't fit the tokens, that no prediction can be, or whose label isn't known
-    teach nothing. Raises ValueError for one that is an entity of the gold annotation too.
+    Spans that don't match the tokens, can't be predicted, or have an unknown label are ignored.
+    Raises ValueError for a span that is also a gold entity.
     """
     found = example.get_aligned_spans_y2x(example.reference.spans.get(key, []), allow_overlap=True)
     if not found:
@@ -50,10 +50,10 @@ def incorrect_spans(
 
 
 def tags_of_span(span: Span, labels: tuple[str, ...], tag_set: TagSet) -> numpy.ndarray:
-    """Which tags make an entity of exactly this span, for each label that it might have.
+    """The tags that make exactly this span an entity, for each of the labels.
 
-    *Shape:* (labels, positions, tags), boolean. The positions are the span's tokens and,
-    where the entity could go on, the token behind it.
+    *Shape:* (labels, positions, tags), boolean. The positions are the span's tokens and, if the
+    entity could continue, the token after it.
     """
     prefixes = "U" if len(span) == 1 else "B" + "I" * (len(span) - 2) + "L"
     tags = [tag_set.from_biluo([f"{prefix}-{label}" for prefix in prefixes]) for label in labels]

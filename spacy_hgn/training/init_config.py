@@ -1,5 +1,6 @@
-"""The config that a training begins with: what is recommended, for a language and a purpose."""
+"""The recommended training config for a language and a purpose."""
 
+import re
 from typing import Any
 
 from confection import Config
@@ -99,18 +100,27 @@ warmup_steps = ${vars.warmup_steps}
 total_steps = ${training.max_steps}
 initial_rate = ${vars.hero_learn_rate}
 """
-"""What is neither spaCy's default nor a recipe's."""
+"""Settings that are neither spaCy's default nor in a recipe."""
 
 OPTIMIZATIONS: dict[str, dict[str, Any]] = {
     "accuracy": {},
-    # Saves a quarter of the Hero's work on long texts; words at the spans' ends see one side of
-    # their context.
+    # Saves a quarter of the Hero's work on long texts, but words at the ends of spans have context
+    # on one side only.
     "efficiency": {"components.transformer.model.get_spans.stride": 128},
 }
-"""What each purpose changes in the template."""
+"""Changes of the template for each purpose."""
+
+ENGLISH = re.compile(
+    r"hero/(minilm|mpnet)|(sentence-transformers/)?all-(MiniLM|mpnet)-.*"
+    r"|((google-bert|distilbert|FacebookAI)/)?(distil)?(bert|roberta)-(base|large)(-(un)?cased)?"
+    r"|(xlnet/)?xlnet-(base|large)-cased|(microsoft/)?deberta-v3-(small|base|large)|dmis-lab/.*"
+)
+"""Names of well-known Heroes that were pretrained on English alone."""
+
+MULTILINGUAL = "xlm-roberta-base"
 
 RECIPES = {"accuracy": DEFAULT, "efficiency": "fast"}
-"""The recipe of each purpose, where none is named."""
+"""The default recipe for each purpose."""
 
 
 def make_training_config(
@@ -127,13 +137,13 @@ def make_training_config(
 ) -> Config:
     """A complete config for ``spacy train``.
 
-    hero: on the hub or a folder; None is ``recommend_hero``'s. gpu: PyTorch's memory for all of
-    spaCy; apart from that, ``precision = "auto"`` asks the processor. optimize: a key of
-    ``OPTIMIZATIONS``. recipe: None is that of ``optimize``. sentences: to train on, so that steps
-    can be counted; None is 1,000 steps. windows, fusion, members: None is what the recipe says.
-    Raises ValueError for a language that spaCy doesn't have, for an unknown recipe or what
-    contradicts it, and for impossible settings, and ImportError for a language that needs a
-    package that isn't installed.
+    hero: on the hub or a folder; None is the one from ``recommend_hero``. gpu: let PyTorch manage
+    the memory of a GPU. optimize: a key of ``OPTIMIZATIONS``. recipe: None is the one for
+    ``optimize``. sentences: the number to train on, to convert epochs into steps; None is 1,000
+    steps. windows, fusion, members: None is the recipe's value.
+    Raises ValueError for a language that spaCy doesn't have, for an unknown recipe or settings that
+    contradict it, and for impossible settings. Raises ImportError for a language that needs a
+    missing package.
     """
     lang = find_language(lang)
     chosen = read_recipe(recipe or RECIPES[optimize])
@@ -153,17 +163,17 @@ def make_training_config(
     except RecipeError:
         if recipe is not None:
             raise
-        settings = {**chosen.settings, **given, "vars.recipe": None}  # it is none by that name
+        settings = {**chosen.settings, **given, "vars.recipe": None}  # no longer this recipe
     overrides = {**OPTIMIZATIONS[optimize], **counted, **settings}
     config = Config().from_str(TEMPLATE, interpolate=False, overrides=overrides)
     fit_to_hero(config)
     filled = load_model_from_config(config, auto_fill=True).config
-    load_model_from_config(filled)  # the first time, nothing is checked
+    load_model_from_config(filled)  # checks it, which auto_fill doesn't
     return filled
 
 
 def _count_steps(recipe: Recipe, sentences: int) -> dict[str, int]:
-    """The recipe's epochs as steps, with an evaluation at the end of each."""
+    """The recipe's epochs as steps, with an evaluation at the end of each epoch."""
     steps = recipe.count_steps(sentences)
     return {
         "training.max_steps": steps,
@@ -175,8 +185,8 @@ def _count_steps(recipe: Recipe, sentences: int) -> dict[str, int]:
 def recommend_hero(lang: str, optimize: str) -> str:
     """A Hero on the hub for a language.
 
-    For accuracy, the Transformer that spaCy recommends, mostly of twelve layers; for efficiency
-    DistilBERT, which has six. Where there's none for the language alone, a multilingual one.
+    For accuracy, the Transformer that spaCy recommends, usually with twelve layers; for efficiency,
+    DistilBERT with six. Multilingual, if there is none for the language.
     """
     if optimize == "efficiency":
         return f"distilbert-base-{'cased' if lang == 'en' else 'multilingual-cased'}"
@@ -185,8 +195,19 @@ def recommend_hero(lang: str, optimize: str) -> str:
     return found[optimize]["name"]
 
 
+def describe_foreign_hero(hero: str, lang: str) -> str | None:
+    """What to say of a Hero that doesn't read the language; None where it does, or may."""
+    if lang in ("en", "xx") or not ENGLISH.fullmatch(hero):
+        return None
+    return (
+        f"The Hero {hero} was pretrained on English alone, and the language is {lang}. Take a "
+        f"multilingual one, such as {MULTILINGUAL}, or distilbert-base-multilingual-cased, which "
+        "has half as many layers."
+    )
+
+
 def find_language(lang: str) -> str:
-    """The code under which spaCy has a language: ``eng`` is ``en``."""
+    """spaCy's code of a language: ``eng`` is ``en``."""
     try:
         return str(get_lang_class(lang).lang)
     except ImportError as error:

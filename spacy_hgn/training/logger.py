@@ -1,4 +1,4 @@
-"""The registered logger: the loss a token, and how often gradients are clipped."""
+"""The registered logger: loss per token, and how often gradients are clipped."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,19 +14,20 @@ from ..backend.torch_shim import optimizer_of
 from ..hero.listeners import is_mean
 
 Info = dict[str, Any]
-"""What spaCy's loop tells of a step with an evaluation."""
+"""spaCy's information about a step with an evaluation."""
 LogStep = Callable[[Info | None], None]
 Logger = Callable[[Language, IO, IO], tuple[LogStep, Callable[[], None]]]
 
 
 def make_console_logger(progress_bar: bool = False, logger: Logger | None = None) -> Logger:
-    """Make a logger that tells, at each evaluation, what the steps since the last one were like.
+    """Make a logger that summarizes, at each evaluation, the steps since the last one.
 
-    The loss of ``hgn_ner`` becomes that of a token. A line tells the norm of the gradients before
-    clipping and how many steps were clipped, where the optimizer is ``spacy-hgn.AdamW.v1``.
+    The loss of ``hgn_ner`` is shown per token. With ``spacy-hgn.AdamW.v1``, another line shows the
+    norm of the gradients before clipping and the share of clipped steps.
 
-    logger: tells of the run; None is spaCy's on the console, with its progress_bar. It finds the
-    norm and the share under "other_scores", as ``gradient_norm`` and ``clipped``.
+    progress_bar: whether to show one between evaluations. logger: the logger inside; None is
+    spaCy's on the console. It receives the norm and the share in "other_scores", as
+    ``gradient_norm`` and ``clipped``.
     """
     told = console_logger(progress_bar) if logger is None else logger
 
@@ -54,14 +55,14 @@ def make_console_logger(progress_bar: bool = False, logger: Logger | None = None
 
 
 def read_clipping(nlp: Language) -> Clipping | None:
-    """What the steps since the last reading had in common; None where there were none, or none of
-    an AdamW."""
+    """Statistics of the steps since the last call; None if there were none, or without an
+    AdamW."""
     found = [optimizer.norms.read() for optimizer in _optimizers(nlp)]
     return next((each for each in found if each is not None), None)
 
 
 def _optimizers(nlp: Language) -> Iterator[AdamW]:
-    """Those that have updated the pipeline, each once."""
+    """The AdamW optimizers that have updated the pipeline, each once."""
     seen = set()
     for _, pipe in nlp.pipeline:
         model = getattr(pipe, "model", None)
@@ -73,7 +74,7 @@ def _optimizers(nlp: Language) -> Iterator[AdamW]:
 
 
 def _losses_a_token(nlp: Language, info: Info, steps: int) -> Info:
-    """The losses, those that are means over a step's tokens as the mean over the steps."""
+    """The losses; those that are means over tokens are averaged over the steps."""
     means = {name for name, pipe in nlp.pipeline if is_mean(pipe)}
     losses = info["losses"].items()
     return {"losses": {name: loss / steps if name in means else loss for name, loss in losses}}

@@ -1,4 +1,4 @@
-"""What Examples teach: the loss of their gold tags and of their incorrect spans."""
+"""The loss of Examples: of their gold tags and incorrect spans."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -14,14 +14,14 @@ from .incorrect_spans import incorrect_spans, span_loss, tags_of_span
 
 
 class Loss(NamedTuple):
-    """What a batch teaches, summed over its tokens."""
+    """The loss of a batch, summed over its tokens."""
 
     total: Tensor
     """A scalar on the device."""
     gradient: Tensor
-    """Of the total, with respect to the logits. *Shape:* (tokens, tags)"""
+    """The gradient of the total with respect to the logits. *Shape:* (tokens, tags)"""
     tokens: int
-    """Those that teach: their tag is known, or they are part of what an incorrect span says."""
+    """The number of tokens that are annotated or part of an incorrect span."""
 
 
 def batch_loss(
@@ -35,7 +35,7 @@ def batch_loss(
 
     probabilities: of the tokens of all Examples. *Shape:* (tokens, tags)
     tags: the gold ones, from ``batch_tags``. *Shape:* (tokens,)
-    incorrect_spans_key: where ``example.reference.spans`` holds spans that are no entities.
+    incorrect_spans_key: the key in ``example.reference.spans`` of spans that aren't entities.
     """
     on_device = torch.from_numpy(tags).to(probabilities.device, non_blocking=True)
     total, gradient = tag_loss(probabilities, on_device)
@@ -51,7 +51,7 @@ def batch_loss(
 def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
     """The negative log likelihood of gold tags, summed over tokens, and its gradient.
 
-    tags: *Shape:* (tokens,); one that is ``MISSING`` contributes nothing.
+    tags: *Shape:* (tokens,). ``MISSING`` tags are ignored.
     """
     known, column = (tags >= 0).to(probabilities.dtype), tags.clamp(min=0).unsqueeze(1)
     likelihood = probabilities.gather(1, column).squeeze(1)
@@ -64,7 +64,7 @@ def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
 def _find_incorrect_spans(
     examples: Sequence[Example], tag_set: TagSet, key: str
 ) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
-    """The rows of each incorrect span, counted through all Examples, and its tags."""
+    """The rows of each incorrect span, among the tokens of all Examples, and its tags."""
     starts = [0, *accumulate(len(example.predicted) for example in examples)]
     rows, tags = [], []
     for start, example in zip(starts, examples):
@@ -80,7 +80,7 @@ def _add_incorrect_spans(
     rows: list[numpy.ndarray],
     tags: list[numpy.ndarray],
 ) -> float:
-    """Add what incorrect spans teach to the gradient; returns their loss."""
+    """Add the gradient of incorrect spans; returns their loss."""
     if not rows:
         return 0.0
     places = torch.from_numpy(numpy.concatenate(rows)).to(probabilities.device)

@@ -1,4 +1,4 @@
-"""Rehearsal: an updated tagger goes on predicting what it predicted before."""
+"""Rehearsal: keep the predictions of an updated tagger close to its earlier ones."""
 
 from collections.abc import Callable
 
@@ -19,10 +19,10 @@ TINY = torch.finfo(torch.float32).tiny
 
 
 def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> float:
-    """Accumulate the gradients that pull the student back to the teacher; returns the loss,
-    summed over tokens, of a committee the mean over its members.
+    """Accumulate the gradients that pull the student back to the teacher.
 
-    docs: none is empty. drop: the student's dropout rate.
+    docs: none is empty. drop: the student's dropout rate. Returns the loss, summed over tokens;
+    for a committee, the mean over its members.
     """
     set_dropout_rate(student, drop)
     found, backprop = student.get_ref("flat").begin_update(docs)
@@ -36,14 +36,14 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
 
 
 def distil(student: Tensor, teacher: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """KL divergence of the student's tags from the teacher's, and its gradient over logits.
+    """KL divergence of the student's tags from the teacher's, and its gradient for the logits.
 
-    A teacher's O means "none of the labels that I know". So its O is compared with the student's
-    O and new tags taken together, and how the student shares these out is left to it: "Modeling
-    the Background" (Cermelli et al., 2020), equation 8.
+    A teacher's O means "none of the labels I know". So it is compared with the sum of the student's
+    O and new tags. How the student divides that sum is free: "Modeling the Background" (Cermelli et
+    al., 2020), equation 8.
 
     student, and the gradient: *Shape:* (tokens, tags). teacher: *Shape:* (tokens, its tags).
-    known: which of its tags the teacher was trained on. *Shape:* (its tags,), boolean.
+    known: the tags that the teacher was trained on. *Shape:* (its tags,), boolean.
     """
     new = student.shape[1] - teacher.shape[1]
     own = pad(known, (0, new))
@@ -57,10 +57,10 @@ def distil(student: Tensor, teacher: Tensor, known: Tensor) -> tuple[Tensor, Ten
 
 
 def as_optimizer(sgd: Callable, model: Model) -> Callable:
-    """Make what ``nlp.rehearse`` gives a component instead of an optimizer work for torch modules.
+    """Adapt the function that ``nlp.rehearse`` passes instead of an optimizer to torch modules.
 
-    It only collects arrays, to be updated when the component is done: by then their gradients
-    have been cleared, and an optimizer no longer knows which of them are the Hero's.
+    It only collects arrays and updates them when the component is done. By then, their gradients
+    have been cleared, and the optimizer can't tell which of them belong to the Hero.
     """
     if isinstance(sgd, Optimizer):
         return sgd

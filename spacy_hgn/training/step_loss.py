@@ -1,23 +1,23 @@
-"""The loss of a step, as its batches come."""
+"""The loss of a step that consists of several batches."""
 
 
 class StepLoss:
-    """The mean over a step's tokens, told batch by batch to a dict of losses that add up.
+    """The mean loss over a step's tokens, as a sum of contributions of its batches.
 
-    ``training.accumulate_gradient`` makes several batches of a step. Added up, what they are told
-    to add is the mean over all of them, whatever their sizes.
+    ``training.accumulate_gradient`` divides a step into several batches, and spaCy sums their
+    losses. The contributions add up to the mean over the tokens of all batches.
     """
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """A step begins, or another dict takes its loss."""
+        """Begin a step, or a new dict of losses."""
         self._total = 0.0
         self._tokens = 0
 
     def add(self, total: float, tokens: int) -> float:
-        """By how much a batch changes the mean. total: its loss, summed over its tokens."""
+        """The change of the mean by a batch. total: its loss, summed over its tokens."""
         before = self._mean
         self._total += total
         self._tokens += tokens

@@ -1,4 +1,4 @@
-"""A component that learns tags: the losses of a step, rehearsal, and gold that can't be learnt."""
+"""The training of a component that predicts tags: loss, rehearsal, unlearnable gold."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +15,7 @@ from thinc.api import Model, Optimizer, get_array_module, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor
 
+from ..hero import trained_with
 from ..hero.frozen.trained_over import trained_over
 from ..hero.listeners import require_upstream, require_vectors, warn_of_unequal_losses
 from ..tagger.flat import finish_update, shim_of
@@ -30,21 +31,21 @@ logger = logging.getLogger("spacy_hgn")
 
 
 class TagLearner(TagPipe):
-    """A component of tags in training."""
+    """A component that predicts tags, in training."""
 
     incorrect_spans_key: str | None
     loss_factor: float
     loss_is_mean = True
-    """Unlike those of spaCy's components, which are sums."""
+    """The losses of spaCy's components are sums."""
 
     def __init__(self) -> None:
         self._unlearnable = UnlearnableGold()
         self._step_loss = StepLoss()
-        self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None  # by spaCy's name
+        self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None  # spaCy's name for it
 
     @property
     def unlearnable(self) -> tuple[UnlearnableEntity, ...]:
-        """The gold entities met so far that can't be learnt, each with the reason."""
+        """All gold entities so far that can't be learnt, each with the reason."""
         return self._unlearnable.entities
 
     def initialize(
@@ -54,13 +55,13 @@ class TagLearner(TagPipe):
         nlp: Language | None = None,
         labels: list[str] | None = None,
     ) -> None:
-        """Set the labels, from the data unless given, and the model's dimensions.
+        """Set the labels and the model's dimensions.
 
         get_examples: returns a representative sample of gold-standard Examples.
-        labels: the entity types, as ``spacy init labels`` writes them. Without them all
-        Examples are read, and what can't be learnt is named in a warning; else training does.
-        Raises ValueError where the model listens to a Transformer that isn't there, or where
-        the config's nO isn't the number of tags.
+        labels: the entity types, as ``spacy init labels`` writes them. None takes them from all
+        Examples, and a warning lists entities that can't be learnt; otherwise, training does.
+        Raises ValueError if the model listens to a missing Transformer, or if the config's nO isn't
+        the number of tags.
         """
         validate_get_examples(get_examples, "HgnNer.initialize")
         if labels is None:
@@ -69,7 +70,7 @@ class TagLearner(TagPipe):
             self.add_label(label)
         self._check_outputs()
         if not self.labels:
-            logger.warning("There is no entity in the data: %s will find none.", self.name)
+            logger.warning("There are no entities in the data: %s will find none.", self.name)
         if nlp is not None:
             require_upstream(self.model, nlp)
             if self.loss_factor == 1.0:
@@ -81,23 +82,24 @@ class TagLearner(TagPipe):
         self.model.initialize(X=sample, Y=tags)
         self.temperature = 1.0
         self.trained_over = None
+        trained_with.begin(self, nlp)
         if nlp is not None:
             self.trained_over = over = trained_over(self.model, nlp)
-            # Now, and not at the first batch: a training that goes on where it was may have none.
+            # Now and not at the first batch, because a resumed training may have none.
             shim_of(self._flat)._model.fit_layers(1 if over is None else len(over.layers))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights by the gradients of the step, the mean over its tokens."""
+        """Update the weights with the gradients of the step, averaged over its tokens."""
         finish_update(self._flat, sgd)
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """The negative log likelihood of the gold tags, the mean over tokens, and its gradient.
+        """The negative log likelihood of the gold tags, averaged over tokens, and its gradient.
 
-        Tokens whose tag is missing don't count; incorrect spans contribute ``-log(1 - P)`` of
-        being an entity. *Shape of the gradient:* that of ``scores``, one array of (tokens, tags)
-        a Doc.
+        Tokens without annotation are ignored. Incorrect spans contribute ``-log(1 - P)``, with
+        their probability P of being an entity. *Shape of the gradient:* one array of (tokens, tags)
+        per Doc, like ``scores``.
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")
@@ -119,12 +121,12 @@ class TagLearner(TagPipe):
         losses: dict[str, float] | None = None,
         **config: Any,
     ) -> dict[str, float]:
-        """Pull the predictions back to those at the time of ``nlp.resume_training``.
+        """Pull the predictions back to those at ``nlp.resume_training``.
 
-        Gold annotation isn't read. Where the model listens to a Transformer, its vectors must be
-        on ``example.predicted``: student and teacher read the same, and the Transformer gets
-        no gradient. A Hero inside of the component is remembered and rehearsed as well.
-        Raises ValueError where the vectors aren't there.
+        Gold annotation isn't used. If the model listens to a Transformer, its vectors must be on
+        ``example.predicted``: student and teacher read the same vectors, and the Transformer gets
+        no gradient. A Hero inside the component is rehearsed too. Raises ValueError if the vectors
+        are missing.
         """
         losses = self._open_losses(losses)
         examples = list(examples)
@@ -140,7 +142,7 @@ class TagLearner(TagPipe):
         return losses
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Score a batch of examples with the ``scorer``."""
+        """Score Examples with the ``scorer``."""
         if self.scorer is None:
             return {}
         examples = list(examples)
@@ -148,7 +150,7 @@ class TagLearner(TagPipe):
         return self.scorer(examples, **kwargs)
 
     def _read_gold(self, examples: Iterable[Example]) -> list[str]:
-        """The labels of gold-standard Examples; warns of entities that can't be learnt."""
+        """The labels of gold-standard Examples. Warns about entities that can't be learnt."""
         labels: set[str] = set()
 
         def read() -> Iterator[Example]:
@@ -160,14 +162,14 @@ class TagLearner(TagPipe):
         return sorted(labels)
 
     def _learn(self, examples: list[Example], probabilities: Tensor) -> Loss:
-        """The loss, as from ``batch_loss``; notes what can't be learnt."""
+        """The loss from ``batch_loss``. Records entities that can't be learnt."""
         key = self.incorrect_spans_key
         tags, doubtful = batch_tags(examples, self.tag_set)
         self._unlearnable.add(doubtful if key is None else examples, self.labels, key, self.name)
         return batch_loss(probabilities, tags, examples, self.tag_set, key)
 
     def _open_losses(self, losses: dict[str, float] | None) -> dict[str, float]:
-        """The dict that takes the loss of a batch, the first of its step or a further one."""
+        """The dict of losses, for the first batch of a step or a further one."""
         losses = {} if losses is None else losses
         step_size = shim_of(self._flat).step_size
         if self.name not in losses or step_size.tokens is None:
@@ -183,5 +185,5 @@ class TagLearner(TagPipe):
 
     @property
     def _device(self) -> torch.device:
-        """Where the weights are, whatever is current in the thread."""
+        """The device of the weights, regardless of the thread's current device."""
         return shim_of(self._flat).device

@@ -1,4 +1,4 @@
-"""Gold entities that can't be learnt: named and counted, never silently dropped."""
+"""Gold entities that can't be learnt, which are reported and never silently dropped."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +12,11 @@ from ..tags.tag_set import why_impossible
 logger = logging.getLogger("spacy_hgn")
 
 NAMED = 10
-"""How many a component names in its warnings; all are counted."""
+"""The maximum number that a component lists in its warnings; all are counted."""
 
 
 class UnlearnableEntity(NamedTuple):
-    """An entity of the reference that leaves no tags to learn, and why."""
+    """A gold entity that can't be learnt, with the reason."""
 
     text: str
     start_char: int
@@ -30,7 +30,7 @@ class UnlearnableEntity(NamedTuple):
 
 
 class UnlearnableGold:
-    """Those that a component has met. An entity of the same text and place counts once."""
+    """The entities that a component has seen. An entity at the same place in a text counts once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, int, str], UnlearnableEntity] = {}
@@ -46,9 +46,9 @@ class UnlearnableGold:
         incorrect_spans_key: str | None,
         name: str,
     ) -> None:
-        """Note those of Examples, and warn of new ones until enough have been named.
+        """Record the entities in Examples, and warn about new ones, up to ``NAMED``.
 
-        labels: the entity types that there are tags for; None is all. name: the component's.
+        labels: the known entity types; None is all. name: of the component.
         """
         new = []
         for example in examples:
@@ -76,18 +76,18 @@ class UnlearnableGold:
 def unlearnable(
     example: Example, labels: Sequence[str] | None, incorrect_spans_key: str | None
 ) -> Iterator[UnlearnableEntity]:
-    """An Example's entities and incorrect spans that can't be learnt.
+    """The entities and incorrect spans of an Example that can't be learnt.
 
-    labels: the entity types that there are tags for; None is all.
+    labels: the known entity types; None is all.
     """
     spans = list(example.reference.ents)
     if incorrect_spans_key is not None:
         spans += example.reference.spans.get(incorrect_spans_key, [])
     for span in spans:
-        # The reference may have a vocabulary of its own.
+        # The reference may have its own vocabulary.
         example.predicted.vocab.strings.add(span.label_)
         aligned = example.get_aligned_spans_y2x([span])
-        reason = why_impossible(aligned[0]) if aligned else "doesn't fit the tokens"
+        reason = why_impossible(aligned[0]) if aligned else "doesn't match the tokens"
         if reason is None and labels is not None and span.label_ not in ("", *labels):
             reason = "has a label that the component doesn't know"
         if reason is not None:

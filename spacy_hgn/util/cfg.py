@@ -1,24 +1,23 @@
-"""The component's ``cfg``: JSON with a checksum in it, so that damaged files are refused."""
+"""The component's ``cfg``: JSON with a checksum, to detect damaged files."""
 
 import hashlib
 import json  # and not srsly, which may change the last digits of floats
 from typing import Any
 
 FORMAT = 1
-"""What the settings mean; a new number tells older releases that they can't read them."""
+"""The version of the format. Older releases refuse a newer one."""
 
 
 def cfg_to_bytes(cfg: dict[str, Any]) -> bytes:
-    """Write settings, the number of their format, and the checksum of both."""
+    """Serialize settings with the version of the format and a checksum."""
     stored = {"format": FORMAT, **cfg}
     return json.dumps({**stored, "sha256": _digest(stored)}, indent=2).encode("utf8")
 
 
 def cfg_from_bytes(data: bytes, where: str) -> dict[str, Any]:
-    """Read settings that ``cfg_to_bytes`` wrote. where: names the file in errors.
+    """Read settings written by ``cfg_to_bytes``. where: the file's name in errors.
 
-    Raises ValueError for what isn't such settings, was cut short, or was changed, or was
-    written by a newer release.
+    Raises ValueError for data that are invalid, truncated, changed, or from a newer release.
     """
     try:
         cfg = json.loads(data.decode("utf8"))
@@ -31,7 +30,7 @@ def cfg_from_bytes(data: bytes, where: str) -> dict[str, Any]:
             f"The labels in {where} are damaged: their checksum doesn't match. "
             "Copy the pipeline again."
         )
-    format = cfg.pop("format", FORMAT)  # early ones have no number
+    format = cfg.pop("format", FORMAT)  # early files have no version
     if format != FORMAT:
         raise ValueError(
             f"The labels in {where} are in format {format!r}, and this spacy-hgn reads format "

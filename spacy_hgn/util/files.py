@@ -1,4 +1,4 @@
-"""What more than one writer of files needs: files that are whole, on the disk, and their digest."""
+"""Writing files completely or not at all, and digests of files."""
 
 import hashlib
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 from uuid import uuid4
 
 UNFINISHED = ".unfinished"
-"""The suffix of hidden files that aren't whole; a process that is killed leaves them."""
+"""The suffix of hidden incomplete files, which a killed process leaves behind."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, and the folders that it is in: it is there whole or not at all.
+    """Write a file and create its folders. The file appears only when it is complete.
 
-    Raises OSError if the disk is full or fails; what was there before stays.
+    Raises OSError if the disk is full or fails. An existing file is then kept.
     """
     with replacing(path) as unfinished:
         unfinished.write_bytes(data)
@@ -22,10 +22,10 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what is there takes the place of another file when it is whole.
+    """Yield a temporary path to write to. When it is complete, it replaces the given file.
 
-    It lies beside it under a new name: of two processes that write the same file, neither spoils
-    the other's.
+    It has a unique name in the same folder, so two processes that write the same file don't
+    interfere.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{uuid4().hex}{UNFINISHED}")
@@ -40,8 +40,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's names, are on the disk. Raises OSError if that fails."""
-    if path.is_dir() and os.name != "posix":  # only there can a folder be opened
+    """Wait until a file or a folder's names are on the disk. Raises OSError if that fails."""
+    if path.is_dir() and os.name != "posix":  # other systems can't open folders
         return
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:

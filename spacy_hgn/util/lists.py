@@ -1,4 +1,4 @@
-"""Many lists as one array, one after the other: list i is ``values[ends[i]:ends[i + 1]]``."""
+"""Many lists in one array: list i is ``values[ends[i]:ends[i + 1]]``."""
 
 from collections.abc import Sequence
 from itertools import chain, pairwise
@@ -8,24 +8,24 @@ from numpy import ndarray
 
 
 def join_lists(lists: Sequence[Sequence[int]]) -> tuple[ndarray, ndarray]:
-    """The values of the lists and their ends."""
+    """Concatenate lists. Returns the values and the ends."""
     ends = ends_of([len(values) for values in lists])
     return numpy.fromiter(chain.from_iterable(lists), "int64", ends[-1]), ends
 
 
 def split(values: ndarray, ends: ndarray) -> list[ndarray]:
-    """The lists, each a view of the values."""
+    """Split values into lists, each a view."""
     return [values[start:end] for start, end in pairwise(ends.tolist())]
 
 
 def ends_of(lengths: Sequence[int] | ndarray) -> ndarray:
-    """Where each list begins and, behind them, the last one ends. *Shape:* (lists + 1,)"""
+    """The beginning of each list, and the end of the last. *Shape:* (lists + 1,)"""
     ends = numpy.zeros(len(lengths) + 1, dtype="int64")
     numpy.cumsum(lengths, out=ends[1:])
     return ends
 
 
 def ranges(starts: ndarray, lengths: ndarray) -> ndarray:
-    """The numbers from each start on, as many as its length, one list after the other."""
+    """``range(start, start + length)`` for each pair, concatenated."""
     ends = ends_of(lengths)
     return numpy.arange(ends[-1]) + numpy.repeat(starts - ends[:-1], lengths)

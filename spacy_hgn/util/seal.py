@@ -1,26 +1,25 @@
-"""A checksum around serialized bytes, so that damaged files are refused and named."""
+"""A checksum for serialized bytes, to detect damaged files."""
 
 import hashlib
 
 NAME = b"spacy-hgn"
 FORMAT = 1
-"""What comes after the head; a new number tells older releases that they can't read it."""
+"""The version of the format. Older releases refuse a newer one."""
 
 MAGIC = NAME + bytes([FORMAT])
 _HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
 
 def seal(payload: bytes) -> bytes:
-    """Put a mark and a SHA-256 in front of the bytes."""
+    """Add a header with the version and a SHA-256."""
     return MAGIC + hashlib.sha256(payload).digest() + payload
 
 
 def unseal(data: bytes, what: str) -> bytes:
-    """Return the bytes that were sealed.
+    """Check and return the bytes without the header.
 
-    what: names the data in errors.
-    Raises ValueError where they weren't sealed, were cut short, or were changed, or where a
-    newer release sealed them.
+    what: the name of the data in errors. Raises ValueError for data that have no header, are
+    truncated or changed, or come from a newer release.
     """
     found = data[: len(MAGIC)]
     if found[:-1] == NAME and found[-1] > FORMAT:
@@ -31,7 +30,7 @@ def unseal(data: bytes, what: str) -> bytes:
         )
     if found != MAGIC:
         raise ValueError(
-            f"These are no {what} data of spacy-hgn, or they are damaged: expected them to "
+            f"These aren't {what} data of spacy-hgn, or they are damaged: expected them to "
             f"begin with {MAGIC!r}, got {found!r} ({len(data):,} bytes in all)."
         )
     payload = data[_HEAD:]

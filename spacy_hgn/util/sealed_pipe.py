@@ -1,4 +1,4 @@
-"""How a component is stored: under checksums, so that damaged files are refused and named."""
+"""Storage of a component with checksums, to detect damaged files."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -17,22 +17,22 @@ Self = TypeVar("Self", bound="SealedPipe")
 
 
 class SealedPipe(TrainablePipe):
-    """A component of settings (``cfg``), vocabulary and model.
+    """A component with settings (``cfg``), vocabulary and model.
 
-    Bytes bring all settings back. In a folder those that may be changed are in the pipeline's
-    config, where ``spacy.load(config=...)`` can say something else.
+    Bytes hold all settings. In a folder, settings that can be changed are in the pipeline's config,
+    and ``spacy.load(config=...)`` can override them.
     """
 
     def get_cfg(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What to store besides the weights. config: what the one beside says of the component."""
+        """Everything to store except the weights. config: the component's stored section."""
         raise NotImplementedError
 
     def set_cfg(self, cfg: dict[str, Any]) -> None:
-        """Take what was stored. Raises ValueError where it doesn't fit the config."""
+        """Load the stored settings. Raises ValueError if the config contradicts them."""
         raise NotImplementedError
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the component, under a checksum."""
+        """Serialize the component with a checksum."""
         serialize = {
             "cfg": lambda: cfg_to_bytes(self.get_cfg()),
             "settings": lambda: json.dumps(dict(self.cfg)).encode("utf8"),
@@ -42,7 +42,7 @@ class SealedPipe(TrainablePipe):
         return seal(util.to_bytes(serialize, exclude))
 
     def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
-        """Load the component. Raises ValueError for data cut short or changed."""
+        """Load the component. Raises ValueError for truncated or changed data."""
         deserialize: dict[str, Callable[..., Any]] = {
             "cfg": lambda b: self.set_cfg(cfg_from_bytes(b, f"{self.name}/cfg")),
             "settings": lambda b: self.cfg.update(json.loads(b)),
@@ -53,7 +53,7 @@ class SealedPipe(TrainablePipe):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the component's folder; model and settings under a checksum."""
+        """Write the component's folder, with checksums for model and settings."""
         serialize = {
             "cfg": lambda p: p.write_bytes(cfg_to_bytes(self.get_cfg(_config_beside(p)))),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
@@ -62,7 +62,7 @@ class SealedPipe(TrainablePipe):
         util.to_disk(path, serialize, exclude)
 
     def from_disk(self: Self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
-        """Load the component's folder. Raises ValueError for files cut short or changed."""
+        """Load the component's folder. Raises ValueError for truncated or changed files."""
         deserialize: dict[str, Callable[..., Any]] = {
             "cfg": lambda p: self.set_cfg(cfg_from_bytes(p.read_bytes(), str(p))),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
@@ -72,7 +72,7 @@ class SealedPipe(TrainablePipe):
         return self
 
     def load_model(self, data: bytes) -> None:
-        """Take weights. Raises ValueError where they don't fit the model."""
+        """Load weights. Raises ValueError if they don't fit the model."""
         try:
             self.model.from_bytes(data)
         except AttributeError:
@@ -80,7 +80,7 @@ class SealedPipe(TrainablePipe):
 
 
 def _config_beside(cfg: Path) -> Mapping[str, Any] | None:
-    """A component's section of the config that its pipeline has written; None without one.
+    """A component's section in the config that its pipeline has written; None without one.
 
     cfg: the file in the component's folder.
     """

@@ -1,8 +1,8 @@
-"""Settings of a component that may be changed: checked, and stored with the pipeline.
+"""Settings of a component that can be changed. They are checked, and stored with the pipeline.
 
-``component.threshold = 0.8`` is told to the config of the pipeline that the component was made
-for, and so is in the stored one. What a stored config doesn't say, because another pipeline has
-the component too, is in ``cfg``. In both cases ``spacy.load(config=...)`` can say something else.
+``component.threshold = 0.8`` also changes the config of the component's pipeline, and so the stored
+config. If another pipeline stores the component too, changes that aren't in its config are in
+``cfg``. In both cases, ``spacy.load(config=...)`` overrides them.
 """
 
 from collections import UserDict
@@ -16,14 +16,13 @@ Check = Callable[[str, Any], Any]
 
 
 class Settings(UserDict[str, Any]):
-    """What the settings of a component are, by name.
+    """The settings of a component, by name.
 
-    Setting one raises ValueError for an unknown name or an impossible value, and then changes
-    nothing.
+    Setting an unknown name or an invalid value raises ValueError and changes nothing.
     """
 
     def __init__(self, component: Any, checks: Mapping[str, Check], values: Mapping[str, Any]):
-        """checks: of all settings. values: of all settings, as the component is made with."""
+        """checks: of all settings. values: of all settings at creation."""
         self._component, self._checks = component, checks
         super().__init__(values)
         self._made_with = dict(self.data)
@@ -37,23 +36,23 @@ class Settings(UserDict[str, Any]):
             config[name] = value
 
     def changes(self, config: Mapping[str, Any] | None) -> dict[str, list[Any]]:
-        """What a config doesn't say: of each setting its value there, and that which it has.
+        """The settings that differ from a config: for each, the value there and the present one.
 
-        config: the component's section; None where there is none is what it was made with.
+        config: the component's section; None compares with the values at creation.
         """
         said = self._made_with if config is None else config
         pairs = ((name, [said.get(name), value]) for name, value in self.items())
         return {name: values for name, values in pairs if values[0] != values[1]}
 
     def change(self, changes: Mapping[str, list[Any]]) -> None:
-        """Take ``changes`` of a component that was stored, unless the config says otherwise."""
+        """Apply ``changes`` of a stored component, unless the config overrides them."""
         for name, (said, value) in changes.items():
             if self[name] == said:
                 self[name] = value
 
 
 def setting(name: str) -> Any:
-    """A property of a component that has its settings in ``cfg``, as spaCy's have."""
+    """A property for a setting in a component's ``cfg``."""
 
     def read(component: Any) -> Any:
         return component.cfg[name]
@@ -65,7 +64,7 @@ def setting(name: str) -> Any:
 
 
 def one_of(values: Sequence[str], name: str, value: Any) -> str:
-    """Check one of some names."""
+    """Check that a value is one of some names."""
     if value not in values:
         raise ValueError(f"Unknown {name}: expected one of {', '.join(values)}, got {value!r}.")
     return value

@@ -16,7 +16,7 @@ from .helpers import CITIES, CODE, PEOPLE
 @pytest.fixture(scope="session")
 def ruler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline that knows names by heart."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     patterns = [{"label": "PERSON", "pattern": name} for name in PEOPLE]
     patterns += [{"label": "GPE", "pattern": name} for name in CITIES]
     nlp.add_pipe("entity_ruler").add_patterns(patterns)

@@ -48,7 +48,7 @@ def write_parquet(path: Path, records: Sequence[Any], row_group: int = 4) -> Pat
 
 
 def write_docbin(path: Path, texts: Sequence[str]) -> Path:
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     DocBin(docs=[nlp.make_doc(text) for text in texts]).to_disk(path)
     return path
 
@@ -104,7 +104,7 @@ def documents_in(output: Path) -> list[str]:
 
 def docs_in(output: Path) -> list[spacy.tokens.Doc]:
     """The Docs of all DocBins."""
-    vocab = spacy.blank("en").vocab
+    vocab = spacy.blank("xx").vocab
     shards = sorted((output / "docs").glob("*.spacy"))
     return [doc for path in shards for doc in DocBin().from_disk(path).get_docs(vocab)]
 

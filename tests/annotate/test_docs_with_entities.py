@@ -15,7 +15,7 @@ TEXT = "Tim Cook runs Apple from Cupertino."
 def source(tmp_path) -> Path:
     """A Doc with an entity that no pipeline finds, and much else."""
     doc = Doc(
-        spacy.blank("en").vocab,
+        spacy.blank("xx").vocab,
         words=["Tim", "Cook", "runs", "Apple", "from", "Cupertino."],  # as no tokenizer has it
         sent_starts=[True, False, False, True, False, False],
         tags=["NNP"] * 6,

@@ -72,7 +72,7 @@ def test_lines_that_are_no_records(ruler, tmp_path):
         "expected Unicode characters",
         "expected JSON",
     ]
-    assert "byte 0xfc at byte 11" in found[f"{path}:2"]
+    assert "byte 0xfc at offset 11" in found[f"{path}:2"]
 
 
 @pytest.mark.parametrize("unit", ["line", "file"])
@@ -170,7 +170,7 @@ def test_failures_of_an_earlier_attempt_do_not_stay(exploding, tmp_path, monkeyp
     path = write_lines(tmp_path / "a.txt", ["Maria", "boom"])
     annotate(exploding, [path], tmp_path / "out", code=CODE)
     (tmp_path / "out" / "done" / "0000000.json").unlink()
-    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", lambda _: spacy.blank("en"))
+    monkeypatch.setattr("spacy_hgn.annotate.run.load_annotator", lambda _: spacy.blank("xx"))
     summary = annotate(exploding, [path], tmp_path / "out", code=CODE)
     assert summary.failed == 0
     assert documents_in(tmp_path / "out") == [f"{path}:1", f"{path}:2"]

@@ -140,7 +140,7 @@ def test_any_error_after_which_the_gpu_does_not_answer(
     monkeypatch.setattr(torch.cuda, "synchronize", fail)
     error = IndexError("list index out of range")
     told = end_and_go_on(error, raising, ruler, texts, tmp_path / "out")
-    assert told == ("The GPU doesn't answer any more, after IndexError: list index out of range")
+    assert told == ("The GPU doesn't answer any more after IndexError: list index out of range")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_the_command_tells_it_in_a_line(raising, ruler, texts, tmp_path):
     raising.error = FULL["torch"]
     done = command(ruler, texts, tmp_path / "out")
     assert done.exit_code == 1
-    assert "The GPU's memory is full. Give it fewer texts at once (--batch-size" in done.output
-    assert "the same command goes on from there" in done.output
+    assert "The GPU's memory is full. Use fewer texts per batch (--batch-size" in done.output
+    assert "Start the same command again to resume" in done.output
 
 
 def test_memory_that_is_full_before_the_first_text(ruler, texts, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_killed_once(moment, done, corpus, ruler, tmp_path):
     assert_whole(output, corpus, ruler, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_again_and_again(corpus, ruler, tmp_path):
     output = tmp_path / "out"
     for moment in [

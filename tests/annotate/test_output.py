@@ -192,7 +192,7 @@ def test_batches_of_long_documents_are_short(ruler, tmp_path, monkeypatch):
 
 
 def test_meta_of_docs_is_json(ruler, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     docs = [nlp.make_doc(text) for text in make_texts(3)]
     for doc, meta in zip(docs, [{"year": 2000}, [1, "Zürich"], None], strict=True):
         doc.user_data["meta"] = meta

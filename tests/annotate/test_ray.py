@@ -41,7 +41,7 @@ class Dying(Annotator):
     is_used = False
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_as_here_though_an_actor_dies(ruler, tmp_path, monkeypatch):
     """Begun here and killed; then on Ray, where an actor is killed; ended as if all were here."""
     write_corpus(tmp_path / "corpus")
@@ -71,14 +71,14 @@ class Dead(Annotator):
         return super().annotate(shard)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_shard_that_kills_its_actor_each_time_ends_the_run(ruler, tmp_path, monkeypatch):
     path = write_lines(tmp_path / "a.txt", make_texts(10))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # where Dead is
     monkeypatch.setattr("spacy_hgn.annotate.with_ray.Annotator", Dead)
     done = command(ruler, path, tmp_path / "out", *OPTIONS, "--ray", "--workers", 1)
     assert done.exit_code == 1, done.output
-    assert f"3 actors have died of shard 0000001, which begins at {path}:9" in done.output
+    assert f"3 actors died on shard 0000001, which begins at {path}:9" in done.output
     assert documents_in(tmp_path / "out") == [f"{path}:{i}" for i in range(1, 9)]
 
 
@@ -89,7 +89,7 @@ def test_an_address_at_which_nothing_listens(ruler, tmp_path):
     path = write_lines(tmp_path / "a.txt", ["Maria"])
     done = command(ruler, path, tmp_path / "out", "--ray-address", address)
     assert done.exit_code == 1
-    assert f"{address}: expected a Ray cluster, none answers" in done.output
+    assert f"{address}: expected a Ray cluster, got " in done.output
 
 
 def test_ray_that_does_not_start(ruler, tmp_path, monkeypatch):

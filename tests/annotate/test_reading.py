@@ -19,7 +19,7 @@ from spacy_hgn.annotate.shards import Shard, cut_shards
 
 from .helpers import make_texts, write_docbin, write_jsonl, write_lines, write_parquet
 
-NLP = spacy.blank("en")
+NLP = spacy.blank("xx")
 
 
 def read(path: Path, limit: int = 3, format: str = "auto", **settings) -> list[Document | Failure]:

@@ -41,7 +41,7 @@ CNN = {
 
 def write_corpus(path: Path, size: int, offset: int = 0) -> None:
     """Write made-up sentences with their entities and a tag for every token."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     docs = DocBin()
     for i in range(offset, offset + size):
         person, city = PEOPLE[i % len(PEOPLE)], CITIES[i % len(CITIES)]

@@ -10,7 +10,7 @@ from spacy_hgn.training.recipes import fit_to_hero, read_recipe
 from .helpers import ending_in, hero_config, table, train
 from .test_going_on import elsewhere
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def frozen_config(hero, **overrides):
@@ -42,7 +42,7 @@ def test_goes_on(is_kept, tiny_bert, folder, monkeypatch):
         monkeypatch.setattr(frozen_hero, "read_layers", read_again)
     fix_random_seed(6)
     nlp, printed = train(config)
-    assert "Going on after step" in printed
+    assert "Resuming after step" in printed
     assert table(printed) == table(expected)
     for name in ("transformer", "tagger", "hgn_ner"):
         assert nlp.get_pipe(name).model.to_bytes() == whole.get_pipe(name).model.to_bytes(), name

@@ -54,7 +54,7 @@ def assert_goes_on(config: Config) -> None:
         train(config)
     fix_random_seed(6)  # another process has other random numbers
     nlp, printed = train(config)
-    assert "Going on after step" in printed
+    assert "Resuming after step" in printed
     assert table(printed) == table(expected)
     assert_same_weights(nlp, whole)
     assert nlp.meta["performance"] == whole.meta["performance"]
@@ -66,13 +66,13 @@ def test_goes_on_with_a_hero(tiny_bert, folder):
 
 @pytest.mark.parametrize(
     "variant",
-    [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in VARIANTS],
+    [each if each in QUICK else pytest.param(each, marks=pytest.mark.long) for each in VARIANTS],
 )
 def test_goes_on(variant, folder):
     assert_goes_on(cnn_config(**VARIANTS[variant]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_goes_on_beside_a_frozen_component(folder, small_config):
     train(small_config, output=folder / "trained")
     shutil.rmtree(CHECKPOINTS)
@@ -103,7 +103,7 @@ def test_more_steps_for_a_training_that_has_ended(folder, small_config):
     fix_random_seed(5)
     train(small_config)
     nlp, printed = train(longer)
-    assert "Going on after step 12" in printed
+    assert "Resuming after step 12" in printed
     assert table(printed) == table(expected)
     assert_same_weights(nlp, whole)
 

@@ -14,7 +14,7 @@ from .conftest import make_folder
 from .helpers import CHECKPOINTS, META, files, table, train_in_a_process
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
 ]
 
@@ -105,6 +105,6 @@ def test_through_the_command_line(config_path, whole, tmp_path):
         assert process.wait() == -signal.SIGKILL, (folder / "killed.txt").read_text()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Going on after step" in done.stdout
+    assert "Resuming after step" in done.stdout
     (folder / "printed.txt").write_text(done.stdout, "utf8")
     assert_same_end(folder, whole)

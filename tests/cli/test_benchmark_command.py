@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from spacy_hgn.backend import precision as precisions
 from spacy_hgn.backend.precision import predicting_in
 from spacy_hgn.cli.benchmark import benchmark, read_texts
-from spacy_hgn.cli.measuring import Candidate, Result, models_of
+from spacy_hgn.cli.measuring import Candidate, Measurement, models_of
 from spacy_hgn.tagger.flat import shim_of
 
 QUICK = ("--rounds", "1", "--batch-size", "2")
@@ -50,7 +50,7 @@ def folder(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gold(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the pipeline was trained on, as a .spacy file."""
     path = tmp_path_factory.mktemp("gold") / "gold.spacy"
-    DocBin(docs=[example.reference for example in make_examples(spacy.blank("en"))]).to_disk(path)
+    DocBin(docs=[example.reference for example in make_examples(spacy.blank("xx"))]).to_disk(path)
     return path
 
 
@@ -103,7 +103,7 @@ def test_every_precision_is_measured_with_every_batch_size(folder, gold):
     assert report["pipeline"] == str(folder)
     assert report["components"] == {"transformer": "float32", "hgn_ner": "auto"}
     assert report["n_texts"] == len(DATA)
-    assert report["n_words"] == sum(len(spacy.blank("en")(text)) for text, _ in DATA)
+    assert report["n_words"] == sum(len(spacy.blank("xx")(text)) for text, _ in DATA)
     assert report["machine"]["torch"] == torch.__version__
 
 
@@ -135,7 +135,7 @@ def test_precision_recall_and_f1_against_gold(folder, gold):
 
 def test_gold_entities_are_kept_from_the_pipeline(folder, tmp_path):
     """hgn_ner keeps entities that are on a Doc: any that got there would count as found."""
-    example = make_examples(spacy.blank("en"), [("It rains.", [(3, 8, "PERSON")])])[0]
+    example = make_examples(spacy.blank("xx"), [("It rains.", [(3, 8, "PERSON")])])[0]
     path = tmp_path / "wrong.spacy"
     DocBin(docs=[example.reference]).to_disk(path)
     _, _, report = run(folder, path, *QUICK)
@@ -191,7 +191,7 @@ def test_texts_whose_entities_bfloat16_changes_are_counted(nlp, gold, capsys):
     assert rough["n_changed"] > 0
     assert rough["ents_f"] < exact["ents_f"]
     output = " ".join(capsys.readouterr().out.split())
-    assert f"bfloat16 finds other entities than float32 in {rough['n_changed']} of 4" in output
+    assert f"bfloat16 finds different entities from float32 in {rough['n_changed']} of 4" in output
     assert f"F1 {100 * rough['ents_f']:.2f} against 100.00" in output
 
 
@@ -233,7 +233,7 @@ def test_plain_text_has_a_text_a_line_and_no_gold(folder, write):
 
 
 def test_a_spacy_file_without_entities_is_no_gold(folder, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     path = tmp_path / "plain.spacy"
     DocBin(docs=[nlp("Tim Cook lives"), nlp("")]).to_disk(path)
     _, output, report = run(folder, path, *QUICK)
@@ -292,7 +292,7 @@ def test_tells_which_components_are_not_set_to_the_best(nlp, gold, monkeypatch, 
 
 def test_tells_of_types_that_the_pipeline_does_not_know(folder, write):
     _, output, _ = run(folder, write("a\tB-DRUG\nb\tB-PERSON\n", "a.tsv"), *QUICK)
-    assert "Types in the gold that hgn_ner doesn't know: DRUG" in output
+    assert "Types in the gold standard that hgn_ner doesn't know: DRUG" in output
 
 
 def test_hgn_ner_may_have_another_name_and_no_precision(tmp_path, gold):
@@ -365,7 +365,7 @@ def test_a_missing_file(folder, tmp_path):
 
 
 def result(words, seconds):
-    return Result(Candidate("float32", 1), numpy.array(words), numpy.array(seconds), [], {})
+    return Measurement(Candidate("float32", 1), numpy.array(words), numpy.array(seconds), [], {})
 
 
 def test_speed_is_the_median_of_the_rounds_and_inside_its_interval():

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 
-VOCAB = spacy.blank("en").vocab
+VOCAB = spacy.blank("xx").vocab
 PLACES = [f"Place{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
 
 
@@ -105,7 +105,7 @@ MISALIGNED = make_doc(["Os", "lo", "is", "cold"], [(0, 1, "GPE")], spaces=[False
     ("doc", "reason", "text"),
     [
         (WHITE_SPACE, "begins or ends in white space", "'Oslo \\n' (GPE, characters 0 to 6)"),
-        (MISALIGNED, "doesn't fit the tokens", "'Os' (GPE, characters 0 to 2)"),
+        (MISALIGNED, "doesn't match the tokens", "'Os' (GPE, characters 0 to 2)"),
     ],
 )
 @pytest.mark.parametrize("part", ["train", "dev"])
@@ -161,7 +161,7 @@ def test_incorrect_spans_that_do_not_fit_are_found(debug):
     wrong = make_doc(["Os", "lo"], negative=[(0, 1, "GPE")], spaces=[False, False])
     _, _, report = debug(train=[*sound("see"), wrong])
     assert messages(report, "warning") == [
-        "train: 1 of 121 entities can't be learnt or predicted: each doesn't fit the tokens"
+        "train: 1 of 121 entities can't be learnt or predicted: each doesn't match the tokens"
     ]
 
 
@@ -195,7 +195,7 @@ def test_parts_without_data_are_errors(part, docs, expected, debug):
 def test_few_texts_are_warned_of(debug):
     code, _, report = debug(train=sound("left", 99))
     assert code == 0
-    assert messages(report, "warning") == ["train has 99 texts; spaCy asks for at least 100"]
+    assert messages(report, "warning") == ["train has 99 texts; spaCy recommends 100 or more"]
 
 
 def test_sentences_that_parts_share_are_warned_of(debug):
@@ -222,7 +222,7 @@ def long_doc():
 def assert_finds_long_text(report, hero):
     assert messages(report, "warning") == [
         f"dev: 1 texts have more than {MAX_PIECES} word pieces, and are read in parts",
-        f"dev: 1 tokens have more than {MAX_PIECES} word pieces alone: of them the beginning is "
+        f"dev: 1 tokens have more than {MAX_PIECES} word pieces alone: only their beginning is "
         "read",
     ]
     assert (report["hero"]["hero"], report["hero"]["limit"]) == (hero, MAX_PIECES)
@@ -272,17 +272,17 @@ def test_the_largest_step_is_that_of_the_longest_texts(debug, tiny_bert, long_do
     assert report["step"]["pieces"] > MAX_PIECES > alone["pieces"]
     assert report["step"]["bytes"] > alone["bytes"]
     assert "The largest step of training has 2 texts" in output
-    assert "There is memory for the largest step" in output
+    assert "There is enough memory for the largest step" in output
     monkeypatch.setattr("spacy_hgn.corpora.hero_fit._find_memory", lambda: 1)
     code, _, report = debug(nlp=nlp)
     assert code == 0
     assert messages(report, "warning")[0].endswith(
-        "fewer texts or tokens a step in training.batcher"
+        "fewer texts or tokens per step in training.batcher"
     )
 
 
 def make_frozen_nlp(hero, **settings):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     frozen = {"@architectures": "spacy-hgn.FrozenTransformer.v1", **settings}
     model = {**transformer_config(hero)["model"], **frozen}
     nlp.add_pipe("transformer", config={"model": model})
@@ -296,7 +296,7 @@ def test_what_is_kept_of_a_frozen_hero_is_counted(debug, tiny_bert):
     counted = {"tokens": 2 * 120 * 5, "layers": 3, "width": 32, "limit": 8.0, "folder": None}
     assert report["kept"] == counted
     assert "keeps 0.00 GB of token vectors in memory (1,200 tokens x 3 layers x 32" in output
-    assert "There is room for the vectors of all texts" in output
+    assert "There is enough room for the vectors of all texts" in output
 
 
 def test_more_vectors_than_are_kept_are_warned_of(debug, tiny_bert):
@@ -304,7 +304,7 @@ def test_more_vectors_than_are_kept_are_warned_of(debug, tiny_bert):
     code, _, report = debug(nlp=nlp)
     assert code == 0
     (message,) = messages(report, "warning")
-    assert "of token vectors, but keep is 1e-05: the Hero reads the rest anew" in message
+    assert "of token vectors, but keep is 1e-05: the Hero reads the rest again" in message
     assert report["kept"]["layers"] == 2
 
 
@@ -358,7 +358,7 @@ def test_only_some_examples_are_shown(debug):
 
 
 def test_a_pipeline_without_the_component_is_refused(debug):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("ner")
     code, output, report = debug(nlp=nlp)
     assert (code, report) == (1, None)
@@ -367,7 +367,7 @@ def test_a_pipeline_without_the_component_is_refused(debug):
 
 
 def test_another_component_can_be_named(debug):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner", name="names", config={"model": {"tok2vec": CNN}})
     assert debug(nlp=nlp)[0] == 1
     assert debug(nlp=nlp, options=["--component", "names"])[0] == 0

@@ -22,7 +22,7 @@ def run(*words):
 @pytest.fixture
 def corpus(tmp_path):
     path = tmp_path / "corpus.spacy"
-    DocBin(docs=[eg.reference for eg in make_examples(spacy.blank("en"))]).to_disk(path)
+    DocBin(docs=[eg.reference for eg in make_examples(spacy.blank("xx"))]).to_disk(path)
     return path
 
 
@@ -38,7 +38,7 @@ def train(tiny_bert, corpus, tmp_path):
 def test_the_last_of_few_steps_is_evaluated(train, words, tmp_path):
     status, output = train(*words)
     assert status == 0, output
-    assert "So that the last step is evaluated: training has" in output
+    assert "so that the last step is evaluated:" in output
     training = spacy.load(tmp_path / "out" / "model-last").config["training"]
     assert training["max_steps"] == training["eval_frequency"] == 3
     assert training["max_epochs"] == 0
@@ -68,7 +68,7 @@ def test_a_gpu_that_is_not_there_is_told_in_a_line(train, monkeypatch):
 
 
 def test_settings_of_other_pipelines_are_spacys_business(tmp_path):
-    spacy.blank("en").config.to_disk(tmp_path / "other.cfg")
+    spacy.blank("xx").config.to_disk(tmp_path / "other.cfg")
     override = {"training.max_stepss": 3, "training.max_steps": 7, "training.eval_frequency": 5}
     assert look_at(tmp_path / "other.cfg", override) == []
 

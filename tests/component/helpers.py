@@ -57,7 +57,7 @@ LISTENER = {
 
 def make_nlp(model: dict[str, Any] | None = None, **config: Any) -> Language:
     """A pipeline of hgn_ner alone, over a CNN. model, config: what isn't default."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe(
         "hgn_ner", config={"model": {"tok2vec": CNN, "windows": [1, 3], **(model or {})}, **config}
     )
@@ -84,7 +84,7 @@ def transformer_config(hero: str) -> dict[str, Any]:
 
 def make_hero_nlp(hero: str, **model: Any) -> Language:
     """A pipeline of transformer and hgn_ner. hero: the Transformer's folder."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(hero))
     nlp.add_pipe("hgn_ner", config={"model": {"windows": [1, 3], **model}})
     return nlp

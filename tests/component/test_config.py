@@ -19,7 +19,7 @@ CONFIGS = Path(__file__).parent.parent.parent / "configs"
 
 
 def test_defaults_of_the_factory():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner")
     config = nlp.get_pipe_config("hgn_ner")
     assert config["tag_scheme"] == "bio"
@@ -49,7 +49,7 @@ def test_config_round_trip():
 
 
 def test_config_round_trip_with_a_transformer(tiny_bert):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
     nlp.add_pipe("hgn_ner")
     again = load_model_from_config(
@@ -84,7 +84,7 @@ def test_configs_make_pipelines(name, tiny_bert):
 def test_names_are_found_by_a_process_that_imports_spacy_alone():
     code = """
 import spacy
-nlp = spacy.blank("en")
+nlp = spacy.blank("xx")
 nlp.add_pipe("hgn_ner")
 for name in ("HeroGangTagger", "HeroGangTok2Vec", "TransformerModel", "Tok2VecTransformer"):
     assert callable(spacy.registry.architectures.get(f"spacy-hgn.{name}.v1")), name

@@ -98,7 +98,7 @@ def test_shares_equal_the_oracle(fusion):
     fused = oracle.fuse(z, h, parameters, fusion)
     expected = numpy.linalg.norm(of_windows, axis=1) / numpy.linalg.norm(fused, axis=1)
     numpy.testing.assert_allclose(found.shares, expected, atol=1e-4)
-    assert f"bring {found.shares.mean():.1%} of" in found.note
+    assert f"make up {found.shares.mean():.1%} of" in found.note
 
 
 @pytest.mark.parametrize("fusion", ["mlp", "dot"])
@@ -111,7 +111,7 @@ def test_weights_equal_the_oracle(fusion):
     assert found.members == ("window 1", "window 3", HERO)
     assert found.weights.shape == (len(doc), 3)
     numpy.testing.assert_allclose(found.weights, expected, atol=1e-5)
-    assert "Hero is added whole" in found.note or fusion == "mlp"
+    assert "Hero is added as a whole" in found.note or fusion == "mlp"
 
 
 def vectors_of(nlp, doc):
@@ -130,7 +130,7 @@ def test_fusions_without_attention_have_no_weights(fusion):
     assert found.weights is None
     assert found.to_dict()["weights"] is None
     assert fusion in found.note
-    assert "no weights" in found.note
+    assert "without weights" in found.note
 
 
 @pytest.mark.parametrize("fusion", [*FUSIONS, None])
@@ -185,7 +185,7 @@ def frozen_nlp(tiny_bert) -> Language:
 
 
 def make_frozen_nlp(hero: str, layers: str | list[int], **model: object) -> Language:
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     settings = transformer_config(hero)["model"]
     frozen = {"@architectures": "spacy-hgn.FrozenTransformer.v1", "layers": layers}
     nlp.add_pipe("transformer", config={"model": {**settings, **frozen}})

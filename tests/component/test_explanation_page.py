@@ -102,7 +102,7 @@ def test_a_notebook_shows_the_page_in_a_frame():
 
 def test_without_entities_says_so():
     page = render_page(replace(make_explanation("It", "rains"), entities=()), "Page")
-    assert "There is no entity." in page
+    assert "There are no entities." in page
     assert not Elements(page).text_of(**{"class": "entity"})
 
 
@@ -213,7 +213,7 @@ def test_the_command_sees_the_vectors_before_a_cleaner_takes_them(tiny_nlp, tmp_
 def test_the_command_refuses_what_it_cannot_explain(cnn_folder, tmp_path):
     status, output = run(cnn_folder, TEXTS[0], "--component", "other", "-o", tmp_path / "p.html")
     assert status == 1
-    assert "Expected other to run in the pipeline" in output
+    assert "Expected the name of a component hgn_ner, got other" in output
     damaged = tmp_path / "damaged.txt"
     damaged.write_bytes(b"\xff\xfe\xff")
     status, output = run(cnn_folder, damaged, "-o", tmp_path / "p.html")

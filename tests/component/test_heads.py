@@ -48,7 +48,7 @@ WHOLE_NAMES = [
 
 def make_frozen_nlp(hero, name="hgn_ner", hero_name="transformer", **settings) -> Language:
     """A pipeline of a frozen Hero, hgn_ner and doc_cleaner."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     model = transformer_config(hero)["model"]
     model |= {"@architectures": "spacy-hgn.FrozenTransformer.v1", **settings}
     nlp.add_pipe("transformer", name=hero_name, config={"model": model})
@@ -146,7 +146,7 @@ def test_a_pipeline_of_heads_is_stored_whole(both, tmp_path):
     assert loaded.pipe_names == both.pipe_names
     assert loaded.get_pipe("transformer").listening_components == [*PARTS]
     assert_finds(loaded)
-    assert_finds(spacy.blank("en").from_config(both.config).from_bytes(both.to_bytes()))
+    assert_finds(spacy.blank("xx").from_config(both.config).from_bytes(both.to_bytes()))
 
 
 def test_in_several_processes(both):
@@ -228,7 +228,7 @@ def test_a_head_must_be_where_vectors_are(place, nlp, heads):
 
 
 def test_the_hero_may_have_another_name_and_company(tiny_bert, wholes, heads):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", name="hero", source=spacy.load(wholes["people"]))
     nlp.add_pipe("transformer", name="other", config=transformer_config(tiny_bert))
     nlp.get_pipe("other").model.initialize()
@@ -293,7 +293,7 @@ def test_other_vectors_of_the_same_weights(setting, match, tiny_bert, heads):
 
 
 def test_no_transformer_or_one_that_is_trained(tiny_nlp, heads):
-    refused(spacy.blank("en"), heads["people"], r"the pipeline has none: \[\]")
+    refused(spacy.blank("xx"), heads["people"], r"the pipeline has none: \[\]")
     refused(tiny_nlp, heads["people"], r"the pipeline has none: \['transformer', 'hgn_ner'\]")
 
 
@@ -306,7 +306,7 @@ def test_a_component_over_a_trained_hero_is_no_head(nlp, tiny_nlp):
 def test_names(both, heads):
     with pytest.raises(ValueError, match="E007"):
         attach(both, heads["places"], name="people")
-    with pytest.raises(ValueError, match="with one hgn_ner, got one with people, places among"):
+    with pytest.raises(ValueError, match="with one hgn_ner, got people, places among"):
         take_head(both)
     with pytest.raises(ValueError, match=r"one of \['people', 'places'\], got 'transformer'"):
         take_head(both, "transformer")
@@ -324,8 +324,8 @@ def test_add_pipe_and_a_config_work_over_the_same_hero(nlp, wholes, heads):
         "people": {"source": str(heads["people"]), "component": "hgn_ner"},
         "places": {"source": str(heads["places"]), "component": "hgn_ner"},
     }
-    config = {"nlp": {"lang": "en", "pipeline": [*sources]}, "components": sources}
-    assert_finds(spacy.blank("en").from_config(config))
+    config = {"nlp": {"lang": "xx", "pipeline": [*sources]}, "components": sources}
+    assert_finds(spacy.blank("xx").from_config(config))
 
 
 def test_add_pipe_over_another_hero_is_refused_at_the_first_text(nlp, wholes, heads, tiny_nlp):
@@ -336,7 +336,7 @@ def test_add_pipe_over_another_hero_is_refused_at_the_first_text(nlp, wholes, he
         with pytest.raises(ValueError, match=rf"{name} was trained over another frozen Hero"):
             nlp(TEXTS[0])
     tiny_nlp.add_pipe("hgn_ner", name="places", source=spacy.load(heads["places"]))
-    with pytest.raises(ValueError, match="are those of another transformer"):
+    with pytest.raises(ValueError, match="come from another transformer"):
         tiny_nlp(TEXTS[0])
 
 
@@ -370,7 +370,7 @@ def examples_read(nlp, examples):
 def test_stored_vectors_are_refused(wholes):
     nlp = spacy.load(wholes["people"])
     (doc,) = nlp.pipe(TEXTS[:1], disable=["hgn_ner", "doc_cleaner"])
-    with pytest.raises(ValueError, match="or were stored with it"):
+    with pytest.raises(ValueError, match="or from a stored Doc"):
         nlp.get_pipe("hgn_ner")(Doc(nlp.vocab).from_bytes(doc.to_bytes()))
 
 
@@ -424,7 +424,7 @@ def test_the_command_refuses_a_trained_hero(tiny_folder, tmp_path):
 
 def test_a_head_is_packaged(heads, nlp, tmp_path):
     package(heads["people"], tmp_path, name="people", version="1.2.3", create_sdist=False)
-    folder = tmp_path / "en_people-1.2.3"
-    attach(nlp, folder / "en_people" / "en_people-1.2.3")
+    folder = tmp_path / "xx_people-1.2.3"
+    attach(nlp, folder / "xx_people" / "xx_people-1.2.3")
     assert_finds(nlp, data_of(PARTS["people"]))
     assert '"spacy-hgn' in (folder / "meta.json").read_text().replace("spacy_hgn", "spacy-hgn")

@@ -51,7 +51,7 @@ def assert_finds_spans(nlp: Language) -> None:
 @pytest.mark.parametrize("windows", [[], [1, 3]])
 @pytest.mark.parametrize("fusion", ["mlp", "concat"])
 def test_spancat_over_a_cnn(windows, fusion, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     add_spancat(nlp, CNN, windows=windows, fusion=fusion)
     train_spancat(nlp, 60, 0.01)
     assert_finds_spans(nlp)
@@ -60,7 +60,7 @@ def test_spancat_over_a_cnn(windows, fusion, tmp_path):
 
 
 def test_spancat_over_a_transformer(tiny_bert, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
     add_spancat(nlp, LISTENER)
     train_spancat(nlp, 150, 0.003)
@@ -83,10 +83,54 @@ def test_hgn_ner_and_spancat_in_one_pipeline(tiny_nlp):
 
 
 def test_a_round_trip_under_another_fusion_is_an_error(tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     add_spancat(nlp, CNN, fusion="mlp")
     train_spancat(nlp, 1, 0.01)
     nlp.to_disk(tmp_path)
     override = {"components.spancat.model.tok2vec.fusion": "dot"}
     with pytest.raises(ValueError, match=r"fusion = 'mlp'.*fusion = 'dot'"):
         spacy.load(tmp_path, config=override)
+
+
+MISSING = r"spacy-hgn.HeroGangTok2Vec.v1 reads the vectors of the component '\*'"
+
+
+@pytest.mark.parametrize("upstream", ["transformer", "tok2vec"])
+def test_vectors_that_are_not_there_are_an_error(upstream, tiny_bert):
+    nlp = spacy.blank("xx")
+    if upstream == "transformer":
+        nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
+        add_spancat(nlp, LISTENER)
+    else:
+        nlp.add_pipe("tok2vec", config={"model": CNN})
+        listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+        add_spancat(nlp, listener)
+    train_spancat(nlp, 0, 0.01)
+    assert list(nlp.pipe(TEXTS))
+    with nlp.select_pipes(disable=upstream), pytest.raises(ValueError, match=MISSING):
+        nlp(TEXTS[0])
+    train_spancat(nlp, 1, 0.01)
+    with nlp.select_pipes(disable=upstream):
+        with pytest.raises(ValueError, match=MISSING):
+            nlp(TEXTS[0])
+        assert not nlp("").spans["names"]
+
+
+def test_a_transformer_behind_a_textcat_is_an_error(tiny_bert, tmp_path):
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
+    tok2vec = {"@architectures": "spacy-hgn.HeroGangTok2Vec.v1", "tok2vec": LISTENER}
+    model = {"@architectures": "spacy.TextCatReduce.v1", "tok2vec": {**tok2vec, "windows": [3]}}
+    reducers = {f"use_reduce_{name}": name == "mean" for name in ("first", "last", "max", "mean")}
+    nlp.add_pipe("textcat", config={"model": {**model, **reducers, "exclusive_classes": True}})
+    cats = [{"cats": {"A": float(i % 2), "B": float(1 - i % 2)}} for i in range(len(TEXTS))]
+    examples = [Example.from_dict(nlp.make_doc(t), each) for t, each in zip(TEXTS, cats)]
+    nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=Adam(0.01))
+    assert set(nlp(TEXTS[0]).cats) == {"A", "B"}
+    nlp.to_disk(tmp_path)
+    config = {"nlp.pipeline": ["textcat", "transformer"]}
+    with pytest.raises(ValueError, match=MISSING):
+        spacy.load(tmp_path, config=config)(TEXTS[0])
+    with pytest.raises(ValueError, match=MISSING):
+        spacy.load(tmp_path, exclude=["transformer"])(TEXTS[0])

@@ -181,7 +181,7 @@ def test_data_without_entities(model, caplog, tmp_path):
     data = [("It rains.", []), ("It snows again.", [])]
     with caplog.at_level(logging.WARNING, "spacy_hgn"):
         losses = train(nlp, data, steps=3)
-    assert "no entity in the data" in caplog.text
+    assert "no entities in the data" in caplog.text
     assert losses == [0, 0, 0]
     nlp.to_disk(tmp_path)
     assert entities_of(spacy.load(tmp_path)("It rains.")) == []

@@ -60,7 +60,7 @@ def test_a_tagger_shares_the_hero(tiny_bert, tmp_path):
 
 
 def test_an_upstream_by_name(tiny_bert, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", name="other", config=transformer_config(tiny_bert))
     nlp.add_pipe("transformer", name="hero", config=transformer_config(tiny_bert))
     tok2vec = {**LISTENER, "upstream": "hero"}
@@ -75,7 +75,7 @@ def test_an_upstream_by_name(tiny_bert, tmp_path):
 
 
 def test_an_upstream_that_is_not_there(tiny_bert):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
     nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": {**LISTENER, "upstream": "hero"}}})
     with pytest.raises(ValueError, match=r"listens to a component called 'hero'.*\['transformer'"):
@@ -83,14 +83,14 @@ def test_an_upstream_that_is_not_there(tiny_bert):
 
 
 def test_a_listener_without_transformer():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner")
     with pytest.raises(ValueError, match="Add a 'transformer' before it"):
         train(nlp, steps=0)
 
 
 def test_a_transformer_behind_its_listener(tiny_bert):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
     with pytest.raises(ValueError, match="Add a 'transformer' before it"):
@@ -148,7 +148,7 @@ def test_replaced_listeners_can_be_trained_on(tiny_nlp):
 def test_a_standalone_hero_from_the_config(tiny_bert, tmp_path):
     settings = transformer_config(tiny_bert)["model"]
     tok2vec = {**settings, "@architectures": STANDALONE, "pooling": LISTENER["pooling"]}
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": tok2vec, "windows": [3]}})
     losses = train(nlp, steps=10, learn_rate=0.003)
     assert losses[-1] < losses[0]
@@ -157,7 +157,7 @@ def test_a_standalone_hero_from_the_config(tiny_bert, tmp_path):
 
 
 def test_source_into_another_pipeline(tiny_nlp):
-    other = spacy.blank("en")
+    other = spacy.blank("xx")
     other.add_pipe("transformer", source=tiny_nlp)
     other.add_pipe("hgn_ner", name="names", source=tiny_nlp)
     assert_same(other.get_pipe("names").predict(list(other.pipe(TEXTS))), probabilities(tiny_nlp))
@@ -166,12 +166,12 @@ def test_source_into_another_pipeline(tiny_nlp):
 
 def test_source_with_replaced_listeners(tiny_folder):
     config = {
-        "nlp": {"lang": "en", "pipeline": ["hgn_ner"]},
+        "nlp": {"lang": "xx", "pipeline": ["hgn_ner"]},
         "components": {
             "hgn_ner": {"source": str(tiny_folder), "replace_listeners": ["model.tok2vec"]}
         },
     }
-    nlp = spacy.blank("en").from_config(config)
+    nlp = spacy.blank("xx").from_config(config)
     assert nlp.pipe_names == ["hgn_ner"]
     assert_finds(nlp)
 
@@ -182,6 +182,7 @@ def test_spacy_train_with_a_sourced_hero(frozen, tiny_folder, tmp_path):
     DocBin(docs=[eg.reference for eg in make_examples(nlp)]).to_disk(tmp_path / "train.spacy")
     config = load_config(CONFIGS / "hgn.cfg", interpolate=False)
     config["paths"].update(train=str(tmp_path / "train.spacy"), dev=str(tmp_path / "train.spacy"))
+    config["nlp"]["lang"] = nlp.lang
     config["components"]["transformer"] = {"source": str(tiny_folder)}
     config["training"].update(max_steps=2, eval_frequency=2)
     if frozen:
@@ -194,7 +195,7 @@ def test_spacy_train_with_a_sourced_hero(frozen, tiny_folder, tmp_path):
 
 
 def test_a_tok2vec_listener_as_the_hero(tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tok2vec", config={"model": CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "tok2vec"}
     nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener, "windows": [1, 3]}})
@@ -211,7 +212,7 @@ def test_a_tok2vec_listener_as_the_hero(tmp_path):
 
 def make_tok2vec_nlp(*names: str, upstream: str = "*"):
     """A pipeline of tok2vecs and an hgn_ner that listens to one of them, trained."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     for name in names:
         nlp.add_pipe("tok2vec", name=name, config={"model": CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": upstream}
@@ -264,7 +265,7 @@ def test_vectors_of_another_tok2vec_are_an_error():
 
 
 def test_vectors_of_another_transformer_are_an_error(tiny_bert):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     for name in ("hero", "other"):
         nlp.add_pipe("transformer", name=name, config=transformer_config(tiny_bert))
     tok2vec = {**LISTENER, "upstream": "hero"}
@@ -285,7 +286,7 @@ def test_a_batch_that_was_learnt_is_not_read_again():
 
 
 def test_a_tok2vec_listener_without_tok2vec():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
     nlp.add_pipe("hgn_ner", config={"model": {"tok2vec": listener}})
     with pytest.raises(ValueError, match="hgn_ner listens to a component"):
@@ -307,7 +308,7 @@ def test_analyze_pipes(tiny_nlp):
 
 @pytest.mark.parametrize(("factor", "warnings"), [(1.0, 1), (400.0, 0)])
 def test_a_mean_beside_sums_on_a_tok2vec_of_spacys_is_a_warning(factor, warnings, caplog):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tok2vec", config={"model": CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
     nlp.add_pipe("tagger", config={"model": {"tok2vec": listener}})
@@ -316,7 +317,7 @@ def test_a_mean_beside_sums_on_a_tok2vec_of_spacys_is_a_warning(factor, warnings
     nlp.initialize(lambda: examples)
     found = [record.getMessage() for record in caplog.records if "loss_factor" in record.msg]
     assert len(found) == warnings
-    assert all("On tok2vec the loss of hgn_ner" in each and "tagger" in each for each in found)
+    assert all("On tok2vec, the loss of hgn_ner" in each and "tagger" in each for each in found)
 
 
 def test_there_is_no_such_warning_on_our_transformer_or_alone(tiny_bert, caplog):
@@ -328,7 +329,7 @@ def test_there_is_no_such_warning_on_our_transformer_or_alone(tiny_bert, caplog)
 
 
 def test_two_means_on_one_tok2vec_weigh_alike(caplog):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tok2vec", config={"model": CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
     for name in ("hgn_ner", "other"):

@@ -50,7 +50,7 @@ def test_a_renamed_transformer_still_feeds_its_listener(tiny_nlp, tmp_path):
 
 @pytest.mark.parametrize("name", ["my-names", "names of people", "名前"])
 def test_any_characters_in_names(name, tmp_path):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner", name=name, config={"model": {"tok2vec": CNN, "windows": [1, 3]}})
     examples = make_examples(nlp)
     nlp.initialize(lambda: examples)
@@ -74,7 +74,7 @@ def test_a_removed_component_leaves_no_entities(tiny_nlp):
 
 
 def test_it_takes_the_place_of_spacys_ner(nlp, cnn_folder):
-    other = spacy.blank("en")
+    other = spacy.blank("xx")
     other.add_pipe("sentencizer")
     other.add_pipe("ner")
     config = {"model": {"tok2vec": CNN, "windows": [1, 3]}}
@@ -150,7 +150,7 @@ def test_entities_in_training_are_those_of_the_annotating_component_alone(nlp):
 
 
 def test_a_frozen_hero_that_annotates_teaches_others(tiny_bert):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))
     nlp.add_pipe("hgn_ner", config={"model": {"windows": [1, 3]}})
     tagger = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}

@@ -70,7 +70,7 @@ def test_pipe_as_tuples(cnn_nlp):
 def test_two_threads_get_the_answers_that_one_gets(tiny_bert):
     hero = transformer_config(tiny_bert)
     del hero["model"]["transformer_config"]  # so that there is dropout in training
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=hero)
     nlp.add_pipe("hgn_ner")
     train(nlp, steps=1)
@@ -151,7 +151,7 @@ def test_forked_processes(minilm_folder, tmp_path):
     assert_processes_agree(minilm_folder, "fork", tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_spawned_processes(tiny_folder, tmp_path):
     assert_processes_agree(tiny_folder, "spawn", tmp_path)
 

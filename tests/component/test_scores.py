@@ -373,5 +373,5 @@ def test_alternatives_need_what_the_model_reads(tiny_nlp):
 @pytest.mark.parametrize(("start", "end", "k"), [(1, 1, 5), (0, 2, 0)])
 def test_alternatives_of_nothing_are_refused(start, end, k, cnn_nlp):
     doc = cnn_nlp(TEXTS[0])
-    with pytest.raises(ValueError, match="Expected tokens and at least 1 alternative"):
+    with pytest.raises(ValueError, match="Expected at least 1 token and 1 alternative"):
         cnn_nlp.get_pipe("hgn_ner").alternatives(doc[start:end], k=k)

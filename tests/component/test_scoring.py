@@ -29,7 +29,7 @@ def test_no_scorer_gives_no_scores():
 
 
 def test_weights_of_the_scores():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("hgn_ner")
     expected = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
     assert nlp.config["training"]["score_weights"] == expected

@@ -60,7 +60,7 @@ def test_bytes_of_pipeline_and_component_bring_settings_back(nlp):
 
 
 def test_a_sourced_component_keeps_its_changed_settings(cnn_folder, tmp_path):
-    nlp, source = spacy.blank("en"), spacy.load(cnn_folder)
+    nlp, source = spacy.blank("xx"), spacy.load(cnn_folder)
     nlp.add_pipe("hgn_ner", source=source)
     change(nlp).to_disk(tmp_path)
     assert settings_of(spacy.load(tmp_path)) == CHANGED
@@ -79,7 +79,7 @@ def test_a_config_that_refers_to_variables(cnn_folder, tmp_path):
     config = spacy.util.load_config(cnn_folder / "config.cfg", interpolate=False)
     config["vars"] = {"threshold": 0.25}
     config["components"]["hgn_ner"]["threshold"] = "${vars.threshold}"
-    nlp = spacy.blank("en").from_config(config)
+    nlp = spacy.blank("xx").from_config(config)
     nlp.from_disk(cnn_folder, exclude=["config.cfg"])
     assert nlp.get_pipe("hgn_ner").threshold == 0.25
     nlp.get_pipe("hgn_ner").threshold = 0.75

@@ -81,7 +81,7 @@ def test_any_tag_scheme_and_decoder_round_trip(tag_scheme, decoder, tmp_path):
 def test_pretrained_hero_overfits_and_round_trips(minilm_folder):
     nlp = spacy.load(minilm_folder)
     assert_finds(nlp)
-    assert_finds(spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes()))
+    assert_finds(spacy.blank("xx").from_config(nlp.config).from_bytes(nlp.to_bytes()))
 
 
 def test_pipelines_are_stored_without_pickle(tiny_nlp, tmp_path, monkeypatch):

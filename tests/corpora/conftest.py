@@ -25,4 +25,4 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(scope="session")
 def nlp() -> Language:
-    return spacy.blank("en")
+    return spacy.blank("xx")

@@ -51,7 +51,7 @@ def test_what_else_is_annotated_is_passed_over_and_counted(read):
         **dict.fromkeys(["relations, passed over", "attributes, passed over"], 1),
         **dict.fromkeys(["notes, passed over", "normalizations, passed over"], 1),
         **dict.fromkeys(["equivalences, passed over", "events, passed over"], 1),
-        "words that stand for events, left out": 1,
+        "event triggers, left out": 1,
     }
 
 
@@ -70,9 +70,9 @@ def test_spans_in_several_parts_are_refused_or_reported(read):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("T3\tX 13 18\tlives", "span 13-18 'lived' .* isn't what it says that it is, 'lives'"),
+        ("T3\tX 13 18\tlives", "span 13-18 'lived' .* doesn't match its text, 'lives'"),
         ("T3\tX 14 18\tived", "misaligned span 14-18"),
-        ("T3\tX 4 12\tLovelace", "overlaps one before it"),
+        ("T3\tX 4 12\tLovelace", "overlaps an earlier one"),
         ("T3\tX 28 99\tx", "isn't in the text"),
         ("T3 X 13 18 lived", "expected one of entities"),
         ("T3\tX thirteen 18\tlived", "expected one of entities"),

@@ -326,6 +326,17 @@ def test_numbers_that_count_up_are_no_words(write):
     assert reading.found == "split by tab, token in column 2, tag in column 3, IOB2"
 
 
+@pytest.mark.parametrize("cells", ["1 1 2 2", "s1 s1 s2 s2", "doc doc doc doc", "0 5 0 3"])
+def test_places_of_tokens_are_no_words(write, cells):
+    """The sentence's number or name, the document's, or the token's first character."""
+    one, two, three, four = cells.split()
+    path = write(f"{one}\tNora\tB-PER\n{two}\tworks\tO\n\n{three}\tShe\tO\n{four}\tleft\tO\n")
+    with pytest.raises(CorpusError, match="the words are numbers that count up, or the same"):
+        read_columns(path)
+    first, _ = read(path, token_column=2)
+    assert (first.words, first.entities) == (["Nora", "works"], [(0, 1, "PER")])
+
+
 def test_numbers_are_words_where_that_is_said_or_they_do_not_count_up(write):
     assert read(write(NUMBERED), column=3, token_column=1)[1].words == ["1", "2"]
     assert read(write("1\tO\n\n2\tO\n3\tO\n4\tO\nx\tO\n"))[1].words == ["2", "3", "4", "x"]
@@ -334,7 +345,7 @@ def test_numbers_are_words_where_that_is_said_or_they_do_not_count_up(write):
 @pytest.mark.parametrize("row", ["2-3", "2.1"])
 def test_rows_of_several_tokens_or_none_are_refused(write, row):
     path = write(f"1\tA\tO\n{row}\tdel\tO\n2\tde\tO\n3\tel\tO\n")
-    with pytest.raises(CorpusError, match=f"row {row} is no token"):
+    with pytest.raises(CorpusError, match=f"row {row} isn't one token"):
         read_columns(path, token_column=2)
     [sentence] = read(path, token_column=2, repairs=[])
     assert sentence.words == ["A", "de", "el"]
@@ -386,7 +397,7 @@ def test_hashtags_are_words(write):
     text = "#win\tB-X\nit\tO\n\n#\tO\n1\tO\n"
     assert [sentence.words[0] for sentence in read(write(text))] == ["#win", "#"]
     assert read(write(text.split("\n\n")[0]), comments=True)[0].words == ["#win", "it"]
-    with pytest.raises(CorpusError, match="it may be a comment, or the token #"):
+    with pytest.raises(CorpusError, match="it may be a comment or the token #"):
         read(write(text), comments=True)
 
 

@@ -85,7 +85,7 @@ BAD = {
     "open before a missing tag": (document("(A*", "-", "*)"), 2, r"possible: \(A\)\)"),
     "too few columns": ("#begin document\nx 0 0 w NN\n\n#end document\n", 2, "expected 12 columns"),
     "a cell too many": (document("*", "*", "* *"), 4, "expected 12 columns, got 13"),
-    "skeleton": (document("*").replace("w0", "[WORD]"), 2, "a skeleton"),
+    "skeleton": (document("*").replace("w0", "[WORD]"), 2, r"expected a word, got \[WORD\]"),
     "cut off": (document("*").replace("#end document\n", ""), 3, "expected #end document after"),
     "document in a document": (
         *(document("*").replace("#end document\n", "") + document("*"), 4),

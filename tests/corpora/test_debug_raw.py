@@ -49,7 +49,7 @@ def test_options_for_converted_corpora_are_refused(debug, tmp_path):
     assert CliRunner().invoke(app, [*arguments, "--lenient"]).exit_code == 0
     code, output = debug("--test", str(docbin), "--token-column", "2", "--lenient")
     assert code == 1
-    assert "spacy can't follow the setting token_column: expected None, got 2" in output
+    assert "spacy doesn't support the setting token_column: expected None, got 2" in output
 
 
 def test_a_folder_without_files_is_refused(debug, tmp_path):

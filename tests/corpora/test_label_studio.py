@@ -79,7 +79,7 @@ def test_what_a_reviewer_rejected_is_left_out(read):
 
 def test_labels_of_two_sets_are_refused_unless_one_is_passed_over(read):
     both = task(annotation(RESULTS[0], {**RESULTS[1], "from_name": "mood"}))
-    with pytest.raises(CorpusError, match=r"labels of label and mood.*--ignore mood"):
+    with pytest.raises(CorpusError, match=r"one set of labels, got label and mood.*--ignore mood"):
         read(both)
     assert entities_of(read(both, ignore=("mood",)).docs[0]) == FOUND[:1]
 
@@ -117,7 +117,7 @@ BAD = {
     "value": (changed([*RESULT, "value"], None), '"value" of a region, got None'),
     "value's key": (changed([*RESULT, "value", "xpath"], "/p"), 'unknown key "xpath"'),
     "two labels": (changed([*RESULT, "value", "labels"], ["A", "B"]), '"labels" of one label'),
-    "quote": (changed([*RESULT, "value", "end"], 3), "isn't what it says that it is, 'Ada Love"),
+    "quote": (changed([*RESULT, "value", "end"], 3), "doesn't match its text, 'Ada Love"),
     "xpath": (changed([*RESULT, "value", "start"], "/p/text"), "expected integers as start"),
 }
 
@@ -147,7 +147,7 @@ def test_each_annotation_of_a_task_is_a_record_of_min(read):
     first = {"id": 1, "text": TEXT, "label": REGIONS, "annotator": 1}
     corpus = read(first, {**first, "annotator": 2, "label": REGIONS[::-1]})
     assert [entities_of(doc) for doc in corpus.docs] == [FOUND]
-    with pytest.raises(CorpusError, match="record 2: annotated in another way in line 2"):
+    with pytest.raises(CorpusError, match="record 2: annotated differently in line 2"):
         read(first, {**first, "annotator": 2, "label": REGIONS[:1]})
 
 

@@ -100,5 +100,5 @@ def test_training_sees_the_annotation(sentences, nlp, tmp_path):
 
 
 def test_merge_below_one():
-    with pytest.raises(ValueError, match="1 or more sentences into a Doc, got 0"):
+    with pytest.raises(ValueError, match="1 or more sentences per Doc, got 0"):
         ReaderSettings(merge=0)

@@ -92,7 +92,7 @@ BAD = {
         "no word": ({**GLINER, "tokenized_text": ["a", ""]}, "\"tokenized_text\" of words, got ''"),
         "no entities": ({"tokenized_text": WORDS}, '"ner" as a list, got None'),
         "behind the end": ({**GLINER, "ner": [[4, 6, "X"]]}, "whose last token is 5"),
-        "overlap": ({**GLINER, "ner": [[0, 1, "X"], [1, 1, "Y"]]}, "overlaps one before it"),
+        "overlap": ({**GLINER, "ner": [[0, 1, "X"], [1, 1, "Y"]]}, "overlaps an earlier one"),
         "no label": ({**GLINER, "ner": [[0, 1]]}, r'"ner" as \[first token, last token, label\]'),
         "key": ({**GLINER, "ner_labels": ["X"]}, 'unknown key "ner_labels"'),
     },

@@ -142,7 +142,7 @@ def test_options_that_a_format_cannot_follow_are_errors(write, nlp, tmp_path):
     for options in (("--scheme", "iobes"), ("--format", "jsonl"), ("--column", "2")):
         code, output = run(tmp_path / "a.spacy", *options)
         assert code == 1
-        assert f"a.spacy: spacy can't follow the setting {options[0].lstrip('-')}" in output
+        assert f"a.spacy: spacy doesn't support the setting {options[0].lstrip('-')}" in output
 
 
 def test_entities_across_the_start_of_a_sentence(nlp, tmp_path, count):
@@ -295,4 +295,4 @@ def test_stats_of_the_shared_tasks_test_part(write, tmp_path, count):
     parts = count(tmp_path / "data")["parts"]
     assert parts["test"]["path"].endswith("conll-2012-test")
     assert parts["train"]["sentences"] == 3
-    assert f"Passed over {tmp_path / 'data' / 'test'}" in run(tmp_path / "data")[1]
+    assert f"Skipped {tmp_path / 'data' / 'test'}" in run(tmp_path / "data")[1]

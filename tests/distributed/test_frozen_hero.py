@@ -7,7 +7,7 @@ from checkpoints.test_frozen_hero import frozen_config
 
 from .helpers import ranks_config, train
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_two_ranks(tiny_bert, folder):

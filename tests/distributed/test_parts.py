@@ -39,7 +39,7 @@ def test_shares_are_of_one_size_and_leave_nothing_out(count, size):
 
 
 def test_a_pipeline_that_is_not_trained_sees_the_whole_corpus():
-    nlp, other = spacy.blank("en"), spacy.blank("en")
+    nlp, other = spacy.blank("xx"), spacy.blank("xx")
     read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
     shard_for(nlp, Ranks(1, 2))
     assert list(read(nlp)) == [1, 3, 5]
@@ -49,7 +49,7 @@ def test_a_pipeline_that_is_not_trained_sees_the_whole_corpus():
 
 
 def test_development_data_are_read_as_a_whole_though_they_are_asked_for_before():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
     shard_for(nlp, Ranks(1, 2))
     asked_for = read(nlp)
@@ -61,7 +61,7 @@ def test_a_process_that_trains_alone_reads_nothing_where_there_are_several(monke
     monkeypatch.setenv("WORLD_SIZE", "2")
     read = make_sharded_corpus(lambda nlp: range(6))  # type: ignore[arg-type, return-value]
     with pytest.raises(ValueError, match=r"training\.logger to spacy-hgn\.Distributed\.v1"):
-        list(read(spacy.blank("en")))
+        list(read(spacy.blank("xx")))
 
 
 def batch_unequally(ranks: Ranks) -> list[list[int]]:
@@ -89,7 +89,7 @@ def test_a_rank_without_any_batch_ends_all_instead_of_epochs_without_end(tmp_pat
 
 def sum_some_gradients(ranks: Ranks) -> dict:
     """Torch's and Thinc's; one on both ranks, one on the second alone, one on none."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     gang = build_hero_gang_tok2vec(noop(), [1], "lstm", "dot").get_ref("flat")
     gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
     linear = Linear(2, 2).initialize()
@@ -115,7 +115,7 @@ def sum_some_gradients(ranks: Ranks) -> dict:
 
 def overflow_on_one(ranks: Ranks) -> dict:
     """A step that all can take, and one where the second rank's gradients overflowed."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     gang = build_hero_gang_tok2vec(noop(), [1], "lstm", "dot").get_ref("flat")
     gang.initialize(X=[numpy.ones((2, 4), dtype="f")])
     nlp.add_pipe("hgn_ner").model = gang  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ def test_gradients_are_summed_though_a_rank_has_none(tmp_path):
 
 
 def train_unlike_weights(ranks: Ranks) -> list[str]:
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     numpy.random.seed(ranks.rank)
     linear = Linear(2, 2).initialize()
     nlp.add_pipe("tagger").model = linear  # type: ignore[attr-defined]

@@ -17,16 +17,16 @@ def refused(configs: list[Config], folder) -> list[str]:
     return [each.error for each in outcomes]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_of_other_shapes(tiny_bert, folder):
     own = ranks_config(tiny_bert)
     other = ranks_config(tiny_bert, **{"components.hgn_ner.model.windows": [1, 3, 5]})
     for error in refused([own, other], folder):
-        assert "The ranks' pipelines aren't the same" in error
+        assert "The ranks' pipelines differ" in error
         assert "missing on 0" in error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_labels(tiny_bert, folder):
     write_corpus(folder / "other.spacy", 11)
     own = ranks_config(tiny_bert)
@@ -37,7 +37,7 @@ def test_other_labels(tiny_bert, folder):
         assert "hgn_ner.labels is ('PERSON', 'GPE') on rank 1, ('GPE', 'PERSON') on 0" in error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_averages(tiny_bert, folder):
     config = ranks_config(tiny_bert)
     config["training"]["optimizer"] = {"@optimizers": "Adam.v1", "use_averages": True}
@@ -45,7 +45,7 @@ def test_averages(tiny_bert, folder):
         assert "use_averages: expected false under torchrun, got true" in error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_rank_that_fails_ends_the_others(tiny_bert, folder):
     own, other = ranks_config(tiny_bert), ranks_config(tiny_bert)
     other["training"]["optimizer"] = {"@optimizers": "Adam.v1", "use_averages": True}
@@ -69,7 +69,7 @@ def test_other_data(tiny_bert, folder):
         assert "yields the same on all ranks, got Examples: 11 on rank 0, 7 on rank 1" in each.error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_component_that_can_not_be_watched(folder):
     config = ranks_config("none", **{"nlp.pipeline": ["ner"]})
     del config["components"]["transformer"], config["components"]["doc_cleaner"]
@@ -96,7 +96,7 @@ def refused_in_training(config: Config, folder) -> list[str]:
                 "@loggers": "spacy-hgn.Distributed.v1",
                 "logger": {"@loggers": "spacy-hgn.Checkpoints.v1"},
             },
-            "works in a single process alone",
+            "only works in a single process",
         ),
         (
             "training.logger",
@@ -104,7 +104,7 @@ def refused_in_training(config: Config, folder) -> list[str]:
                 "@loggers": "spacy-hgn.Checkpoints.v1",
                 "logger": {"@loggers": "spacy-hgn.Distributed.v1"},
             },
-            "works in a single process alone",
+            "only works in a single process",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from checkpoints.helpers import hero_config, table
 from .helpers import SECONDS, ranks_config
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
 ]
 

@@ -19,7 +19,7 @@ def test_ranks_have_the_same_weights_after_each_step(tiny_bert, folder):
     assert first.result == second.result
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_the_first_rank_tells_and_writes(tiny_bert, folder):
     config = ranks_config(tiny_bert)
     for _ in range(2):  # the second time there is an output folder to be cleared
@@ -34,7 +34,7 @@ def test_only_the_first_rank_tells_and_writes(tiny_bert, folder):
     assert best.meta["performance"]["tag_acc"] >= last.meta["performance"]["tag_acc"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_best_pipeline_is_that_of_the_best_score(tiny_bert, folder):
     config = ranks_config(tiny_bert)
     train([config, config], folder)
@@ -44,7 +44,7 @@ def test_best_pipeline_is_that_of_the_best_score(tiny_bert, folder):
     assert best["tag_acc"] / 2 + best["ents_f"] / 2 == pytest.approx(max(scores), abs=0.006)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_ranks_learn_what_one_process_learns_from_both_batches(steady_bert, folder):
     write_corpus(folder / "train.spacy", 12)
     steady = {
@@ -65,7 +65,7 @@ def test_two_ranks_learn_what_one_process_learns_from_both_batches(steady_bert, 
         numpy.testing.assert_allclose(array, of_one[name], rtol=1e-3, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_patience_ends_all_ranks_at_the_same_step(tiny_bert, folder):
     still = {"vars.learn_rate": 0.0, "vars.hero_learn_rate": 0.0, "training.patience": 4}
     config = ranks_config(tiny_bert, **still)
@@ -74,7 +74,7 @@ def test_patience_ends_all_ranks_at_the_same_step(tiny_bert, folder):
     assert [len(each.result) for each in outcomes] == [5, 5]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_epochs_end_together_where_batches_are_counted_in_words(tiny_bert, folder):
     config = ranks_config(tiny_bert, **{"training.max_epochs": 3, "training.max_steps": 0})
     config["training"]["batcher"] = {

@@ -23,7 +23,7 @@ def test_the_notebook_is_the_tutorial():
     assert sum(cell.cell_type == "code" for cell in kept.cells) > len(blocks_of(TUTORIAL, "python"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_runs(minilm, tmp_path, monkeypatch):
     """In a folder of its own; what it installs goes there too."""
     nbclient = pytest.importorskip("nbclient")
@@ -51,7 +51,7 @@ def test_the_notebook_runs(minilm, tmp_path, monkeypatch):
     assert old > 50
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_site_is_whole(tmp_path):
     """Built strictly: a link that leads nowhere ends it."""
     build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]

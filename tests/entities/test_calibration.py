@@ -132,7 +132,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Texts some of which the pipeline gets wrong."""
     data = [*DATA, ("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
     path = tmp_path_factory.mktemp("dev") / "dev.spacy"
-    examples = make_examples(spacy.blank("en"), data)
+    examples = make_examples(spacy.blank("xx"), data)
     DocBin(docs=[example.reference for example in examples] * 8).to_disk(path)
     return path
 
@@ -157,7 +157,7 @@ def test_the_command_writes_a_calibrated_pipeline(folder, dev, tmp_path):
     assert set(found["parts"]) == {"dev", "test"}
     for time in ("before", "after"):
         assert f"{found['parts']['dev'][time]['ece']:.4f}" in output
-    again = spacy.blank("en")
+    again = spacy.blank("xx")
     again.add_pipe("hgn_ner", source=after)
     assert again.get_pipe("hgn_ner").temperature == temperature
     bytes_ = make_nlp().get_pipe("hgn_ner").from_bytes(after.get_pipe("hgn_ner").to_bytes())
@@ -206,7 +206,7 @@ def test_a_pipeline_that_stands_in_the_way_of_calibration_is_refused(folder, dev
     status, output = run(folder, dev, "--component", "other")
     assert status == 1
     assert "other" in output
-    DocBin(docs=[Doc(spacy.blank("en").vocab)]).to_disk(tmp_path / "empty.spacy")
+    DocBin(docs=[Doc(spacy.blank("xx").vocab)]).to_disk(tmp_path / "empty.spacy")
     status, output = run(folder, tmp_path / "empty.spacy")
     assert status == 1
     assert "expected texts in .spacy files, got none" in " ".join(output.split())
@@ -218,7 +218,7 @@ def write_docs(path: Path, docs: list[Doc]) -> Path:
 
 
 def test_a_dev_part_without_entities_is_an_error(folder, tmp_path):
-    doc = spacy.blank("en").make_doc(DATA[0][0])
+    doc = spacy.blank("xx").make_doc(DATA[0][0])
     doc.ents = []  # known to be none
     status, output = run(folder, write_docs(tmp_path / "none.spacy", [doc]))
     assert status == 1
@@ -226,7 +226,7 @@ def test_a_dev_part_without_entities_is_an_error(folder, tmp_path):
 
 
 def test_with_too_few_entities_scores_stay_as_they_are(folder, tmp_path):
-    docs = [example.reference for example in make_examples(spacy.blank("en"), DATA)]
+    docs = [example.reference for example in make_examples(spacy.blank("xx"), DATA)]
     out = tmp_path / "out"
     status, output = run(folder, write_docs(tmp_path / "few.spacy", docs), "-o", out)
     assert status == 0, output
@@ -238,14 +238,14 @@ def test_a_pipeline_that_is_there_is_written_over_by_force_alone(folder, dev, tm
     (tmp_path / "meta.json").write_text("{}")
     status, output = run(folder, dev, "-o", tmp_path)
     assert status == 1
-    assert "--force writes over it" in output
+    assert "--force overwrites it" in output
     assert (tmp_path / "meta.json").read_text() == "{}"
     assert run(folder, dev, "-o", tmp_path, "--force")[0] == 0
     assert spacy.load(tmp_path).pipe_names == spacy.load(folder).pipe_names
 
 
 def test_a_folder_of_docbins_is_read_as_one(folder, dev, tmp_path):
-    docs = list(DocBin().from_disk(dev).get_docs(spacy.blank("en").vocab))
+    docs = list(DocBin().from_disk(dev).get_docs(spacy.blank("xx").vocab))
     (tmp_path / "dev").mkdir()
     write_docs(tmp_path / "dev" / "0000.spacy", docs[:9])
     write_docs(tmp_path / "dev" / "0001.spacy", docs[9:])
@@ -267,9 +267,9 @@ def test_a_damaged_part_is_named(folder, tmp_path, content):
     [
         (1.5, 50, (0.02, 0.05), None),
         (1.5, 49, (0.02, 0.05), "too few entities: 49"),
-        (HOTTEST, 500, (0.02, 0.05), "at the bound of those that are tried, 20"),
-        (COLDEST, 500, (0.02, 0.05), "at the bound of those that are tried, 0.05"),
-        (1.5, 500, (0.06, 0.05), "would raise the error of calibration from 0.0500 to 0.0600"),
+        (HOTTEST, 500, (0.02, 0.05), "best temperature, 20, is at the bound of the search"),
+        (COLDEST, 500, (0.02, 0.05), "best temperature, 0.05, is at the bound of the search"),
+        (1.5, 500, (0.06, 0.05), "would raise the calibration error from 0.0500 to 0.0600"),
     ],
 )
 def test_what_would_do_harm_is_left(temperature, scores, errors, expected):

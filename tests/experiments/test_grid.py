@@ -116,7 +116,7 @@ def test_ids_are_those_of_results_that_are_older_than_train_share(project, conte
         ({"seeds": []}, "seeds: .* at least 1 item"),
         ({"seeds": ["x"]}, "seeds.0: expected a valid integer, got 'x'"),
         ({"systems": {"a/b": {}}}, "systems.a/b: .*, got 'a/b'"),
-        ({"heroes": {"bert": {"overrides": {}}}}, "heroes.bert.name: expected, but not there"),
+        ({"heroes": {"bert": {"overrides": {}}}}, "heroes.bert.name: expected, but missing"),
         ({"overrides": ["x"]}, r"overrides: expected a valid dictionary, got \['x'\]"),
         ({"groups": [{"corpora": ["tiny2"]}]}, "groups: expected some of .* corpora, got tiny2"),
         ({"where": [{"corpora": "tiny"}]}, "where.0.corpora: there is no such setting"),
@@ -139,15 +139,15 @@ def test_what_is_wrong_in_a_grid_is_named(project, content, change, said):
 
 def test_epochs_are_not_optional(project, content):
     del content["epochs"]
-    with pytest.raises(GridError, match="epochs: expected, but not there"):
+    with pytest.raises(GridError, match="epochs: expected, because there is no recipe"):
         read_grid(write_grid(content))
 
 
 def test_missing_file_and_bad_yaml_are_refused(project):
-    with pytest.raises(GridError, match="no such grid file"):
+    with pytest.raises(GridError, match="expected a grid file"):
         read_grid(Path("nothing.yml"))
     Path("bad.yml").write_text("a: [")
-    with pytest.raises(GridError, match="not YAML"):
+    with pytest.raises(GridError, match="expected YAML"):
         read_grid(Path("bad.yml"))
 
 
@@ -220,7 +220,7 @@ def test_windows_and_fusion_are_named(path):
 )
 def test_what_the_grid_has_a_key_for_is_no_override(project, content, setting, key):
     content["overrides"] = {setting: 8}
-    with pytest.raises(GridError, match=f"override {setting} by the grid's key {key}"):
+    with pytest.raises(GridError, match=f"set {setting} with the grid's key {key}"):
         read_grid(write_grid(content))
 
 

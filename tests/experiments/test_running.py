@@ -58,7 +58,7 @@ def is_running(group: int) -> bool:
     return subprocess.run(["kill", "-0", "--", f"-{group}"], capture_output=True).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="kills process groups")
 def test_killed_grid_goes_on_where_it_was(project, content):
     content["protocols"] = ["search"]

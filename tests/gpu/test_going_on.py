@@ -31,7 +31,7 @@ def ended(tmp_path, monkeypatch):
             train(config)
         fix_random_seed(6)  # another process has other random numbers
         nlp, printed = train(config)
-        assert "Going on after step" in printed
+        assert "Resuming after step" in printed
         assert devices(nlp) == devices(whole) == {DEVICE.type}
         return nlp, whole
 

@@ -206,7 +206,7 @@ def test_a_file_that_was_cut_short_is_left_out(length, tmp_path, caplog):
     path.write_bytes(path.read_bytes()[:length])
     kept = KeptVectors(1.0, tmp_path)
     [message] = caplog.messages
-    assert message.startswith(f"Vectors in {path} are left out")
+    assert message.startswith(f"Vectors in {path} are ignored")
     assert len(kept) == 2
     assert_has(kept, range(2, 4))
     fill(kept, range(2)).write()
@@ -300,7 +300,7 @@ def test_half_a_file_is_never_read(tmp_path, caplog):
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert [path.suffix for path in files(tmp_path)].count(".part") == 1
+    assert [path.suffix for path in files(tmp_path)].count(".unfinished") == 1
     kept = KeptVectors(1.0, tmp_path)
     assert len(kept) == 2
     assert_has(kept, range(2))

@@ -87,5 +87,5 @@ def test_a_hero_without_a_list_of_layers_is_refused(hero_folders, english):
     model, hero = build(hero_folders["xlnet"], 1)
     docs = [english("London")]
     model.initialize(X=docs)
-    with pytest.raises(ValueError, match="isn't a stack of layers"):
+    with pytest.raises(ValueError, match="isn't a plain stack of layers"):
         hero(docs, is_train=True)

@@ -23,7 +23,7 @@ PIPELINES = [
 def make_pipeline(hero: Path, **settings: Any) -> Language:
     """transformer and hgn_ner with random weights. settings: of hgn_ner."""
     fix_random_seed(0)
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(str(hero)))
     nlp.add_pipe("hgn_ner", config={"model": {"windows": [1, 3]}, **settings})
     examples = make_examples(nlp)

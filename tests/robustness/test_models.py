@@ -143,7 +143,7 @@ def test_a_head_over_a_hero_of_another_width_is_refused(folder, wide_folder, tmp
     mixed = shutil.copytree(folder, tmp_path / "mixed")
     shutil.copytree(wide_folder / "hgn_ner", mixed / "hgn_ner", dirs_exist_ok=True)
     nlp = spacy.load(mixed)  # no component sees another's files
-    with pytest.raises(ValueError, match=r"width \d+, but it was trained on width \d+: .* Hero"):
+    with pytest.raises(ValueError, match="hgn_ner was trained with another Transformer"):
         nlp(TEXT)
     tally("a component of another pipeline, over a Hero of another width", "refused")
 
@@ -151,7 +151,7 @@ def test_a_head_over_a_hero_of_another_width_is_refused(folder, wide_folder, tmp
 def test_a_hero_of_another_pipeline_is_refused(folder, wide_folder, tmp_path):
     mixed = shutil.copytree(folder, tmp_path / "mixed")
     shutil.copytree(wide_folder / "transformer", mixed / "transformer", dirs_exist_ok=True)
-    with pytest.raises(ValueError, match="The transformer was trained from '.*', but the config"):
+    with pytest.raises(ValueError, match=r"The transformer was trained from '.*', but the config"):
         spacy.load(mixed)
     tally("a Hero of another pipeline", "refused")
 

@@ -100,10 +100,10 @@ def test_efficiency_is_the_default(write):
 
 
 def test_a_recipe_may_be_named_apart_from_the_purpose(write):
-    config = write("--recipe", "paper", "--sentences", "100")
+    config = write("--recipe", "paper", "--sentences", "1000")
     assert config["vars"]["recipe"] == "paper"
     assert config["vars"]["hero"] == "distilbert-base-cased"
-    assert config["training"]["max_steps"] == 20 * 4
+    assert config["training"]["max_steps"] == 20 * 32
     assert config["components"]["hgn_ner"]["decoder"] == "argmax"
 
 
@@ -180,6 +180,26 @@ def test_heroes_of_languages(lang, optimize, hero):
     assert recommend_hero(lang, optimize) == hero
 
 
+@pytest.mark.parametrize(
+    ("lang", "hero", "is_told"),
+    [
+        ("de", "bert-base-cased", True),
+        ("fi", "hero/minilm", True),
+        ("de", "bert-base-german-cased", False),
+        ("de", "xlm-roberta-base", False),
+        ("en", "roberta-base", False),
+        ("de", None, False),
+    ],
+)
+def test_a_hero_that_reads_english_alone_is_told_of_for_another_language(
+    lang, hero, is_told, tmp_path
+):
+    options = [] if hero is None else ["--hero", hero]
+    code, output = run(tmp_path / "hgn.cfg", "--lang", lang, *options)
+    assert code == 0
+    assert ("pretrained on English alone" in " ".join(output.split())) == is_told
+
+
 def test_what_is_written_to_stdout_is_the_config_alone(write):
     code, output = run("-", "--hero", "h")
     assert code == 0
@@ -191,7 +211,7 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
     path.write_text("mine")
     code, output = run(path)
     assert code == 1
-    assert "--force writes over it" in " ".join(output.split())
+    assert "--force overwrites it" in " ".join(output.split())
     assert path.read_text() == "mine"
     assert run(path, "--force")[0] == 0
     assert path.read_text() != "mine"
@@ -204,11 +224,11 @@ def test_a_file_is_written_over_by_force_alone(tmp_path):
         (["--fusion", "sum"], 1, "Unknown fusion: expected one of mlp, dot, concat, add"),
         (["--recipe", "best"], 1, "Unknown recipe: expected one of default, fast, frozen, paper"),
         (["--recipe", "fast", "--windows", "3,5"], 1, "The recipe fast has one window at most"),
-        (["--frozen", "--recipe", "default"], 1, "got the recipe default besides. Leave one"),
+        (["--frozen", "--recipe", "default"], 1, "but got the recipe default too. Leave out one"),
         (["--members", "0"], 2, "--members"),
         (["--sentences", "0"], 2, "--sentences"),
         (["--windows", "2"], 1, "windows: expected a list of odd whole numbers"),
-        (["--windows", "wide"], 2, "expected widths like [3,5,7], or [] for none; got 'wide'"),
+        (["--windows", "wide"], 2, "expected widths such as [3,5,7], or [] for none; got 'wide'"),
         (["--optimize", "size"], 2, "'size' is not one of 'efficiency', 'accuracy'"),
     ],
 )

@@ -181,7 +181,7 @@ def test_is_registered():
 
 
 def test_trains_a_pipeline_with_a_component_of_thinc():
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tagger")
     tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 8, "depth": 1}
     tok2vec |= {"embed_size": 50, "window_size": 1, "maxout_pieces": 2, "subword_features": False}

@@ -7,6 +7,7 @@ from spacy_hgn.hgn_ner import DEFAULT_CONFIG
 from spacy_hgn.training.init_config import make_training_config
 from spacy_hgn.training.recipes import (
     FROZEN_HERO,
+    LEAST_STEPS,
     RecipeError,
     choose_recipe,
     fit_to_hero,
@@ -40,7 +41,7 @@ def test_each_is_whole(name):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_its_settings_reach_the_config(name):
-    config = make_training_config("en", "hero", recipe=name, sentences=100)
+    config = make_training_config("en", "hero", recipe=name, sentences=2500)
     assert config["vars"]["recipe"] == name
     recipe = read_recipe(name)
     for place, value in recipe.settings.items():
@@ -51,9 +52,9 @@ def test_its_settings_reach_the_config(name):
         for part in section.split("."):
             found = found[part]
         assert found[key] == value, place
-    steps = 4 * recipe.epochs  # of 32 sentences
+    steps = 79 * recipe.epochs  # of 32 sentences
     assert config["training"]["max_steps"] == steps
-    assert config["training"]["eval_frequency"] == 4
+    assert config["training"]["eval_frequency"] == 79
     assert config["vars"]["warmup_steps"] == round(recipe.warmup * steps)
 
 
@@ -89,6 +90,12 @@ def test_large_corpora_take_fewer_epochs_over_a_frozen_hero():
     assert read_recipe("default").count_steps(12574) == 5 * 393
     config = make_training_config("en", "hero", recipe="frozen", sentences=4560)
     assert config["training"]["eval_frequency"] == 143
+
+
+def test_a_small_corpus_is_gone_through_more_often():
+    assert read_recipe("default").count_steps(60) == LEAST_STEPS
+    assert read_recipe("default").count_steps(1) == LEAST_STEPS
+    assert make_training_config("en", "hero", sentences=60)["training"]["max_steps"] == LEAST_STEPS
 
 
 def test_the_component_without_a_config_is_that_of_the_default():
@@ -164,5 +171,5 @@ def test_frozen_may_be_said_besides_the_recipe():
     assert choose_recipe(None, True) == choose_recipe("frozen", True) == "frozen"
     assert choose_recipe(None, False) is None
     assert choose_recipe("paper", False) == "paper"
-    with pytest.raises(RecipeError, match="recipe of its own, frozen; got the recipe paper"):
+    with pytest.raises(RecipeError, match="own recipe, frozen, but got the recipe paper too"):
         choose_recipe("paper", True)

@@ -1,7 +1,6 @@
-"""One HTML page that shows an explanation: no link, font or script from elsewhere.
+"""Render an explanation as one HTML page, without external links, fonts or scripts.
 
-The text is data in it: the template escapes all that it is given, and the page's
-Content-Security-Policy runs no script but its own.
+The template escapes all text, and the page's Content-Security-Policy allows no script but its own.
 """
 
 import base64
@@ -24,18 +23,18 @@ MOVES = {
 }
 MOST_TAGS = 8
 LEAST_PROBABLE = 0.0005
-"""Tags that a token's details leave out."""
+"""Tags with a lower probability are left out of a token's details."""
 
 
 class Heat(NamedTuple):
-    """A number from 0 to 1 for each token, as the heat map shows it."""
+    """A number from 0 to 1 per token, for the heat map."""
 
     name: str
     values: list[float]
 
 
 def render_page(explanation: Explanation, title: str) -> str:
-    """The page as HTML. title: plain text."""
+    """Render the page as HTML. title: plain text."""
     script = files(__name__).joinpath("script.js").read_text(encoding="utf8")
     heats = _heats(explanation)
     digest = hashlib.sha256(script.encode()).digest()
@@ -66,7 +65,7 @@ def _format(share: float) -> str:
 
 
 def _passages(explanation: Explanation) -> list[tuple[str, ExplainedEntity | None, str]]:
-    """The text in order, each part with its entity, or None, and that one's colour."""
+    """The parts of the text in order, each with its entity or None, and a colour."""
     renderer, text, found, last = EntityRenderer(), explanation.text, [], 0
     for entity in explanation.entities:
         part = _slice(explanation, entity.start, entity.end)
@@ -77,7 +76,7 @@ def _passages(explanation: Explanation) -> list[tuple[str, ExplainedEntity | Non
 
 
 def _heats(explanation: Explanation) -> list[Heat]:
-    """What the heat map may show, the members that the attention weighs last."""
+    """The numbers for the heat map; attention weights come last."""
     best = explanation.probabilities.max(axis=1, initial=0)
     heats = [Heat("doubt", (1 - best).tolist())]
     if explanation.fusion is not None:
@@ -87,7 +86,7 @@ def _heats(explanation: Explanation) -> list[Heat]:
 
 
 def _data(explanation: Explanation, weights: list[Heat]) -> dict[str, Any]:
-    """What the script shows of each token: its most probable tags by number, and its weights."""
+    """The data for the script: each token's most probable tags by index, and its weights."""
     tokens = []
     for i, row in enumerate(explanation.probabilities.tolist()):
         ranked = sorted(enumerate(row), key=lambda pair: -pair[1])[:MOST_TAGS]
@@ -98,7 +97,7 @@ def _data(explanation: Explanation, weights: list[Heat]) -> dict[str, Any]:
 
 
 def _borders(explanation: Explanation, entity: ExplainedEntity) -> list[tuple[str, Any, str]]:
-    """How the entity's borders may move, each with its probability, or None, and the text."""
+    """The moves of an entity's boundaries, with probability or None, and text."""
     found = []
     for attribute, (name, start, end) in MOVES.items():
         share = getattr(entity, attribute)

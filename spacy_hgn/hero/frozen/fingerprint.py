@@ -9,13 +9,13 @@ import torch
 from spacy_transformers.data_classes import HFObjects
 
 NOT_READING = ("architectures", "dtype", "torch_dtype", "transformers_version")
-"""Parts of a configuration on which vectors don't depend. Names that begin with _ are others."""
+"""Parts of a configuration that don't affect vectors, besides names that begin with _."""
 
 
 def fingerprint(hero: HFObjects) -> str:
-    """The same for the same weights and word pieces, on any device and machine.
+    """A hash of weights and word pieces, the same on any device and machine.
 
-    A second or two for a Hero of 110 million weights.
+    It takes a second or two for a Hero with 110 million weights.
     """
     digest = hashlib.blake2b(digest_size=16)
     vocabulary = sorted(hero.tokenizer.get_vocab().items())
@@ -27,11 +27,11 @@ def fingerprint(hero: HFObjects) -> str:
 
 
 def reading_of(hero: HFObjects) -> str:
-    """What else texts' vectors depend on, under the libraries that are installed: how they are
-    cut into word pieces, and what is computed from the weights."""
+    """Everything else that affects vectors, apart from installed libraries: the tokenizer and the
+    configuration."""
     settings = sorted(hero.transformer.config.to_dict().items())
     config = {k: v for k, v in settings if k not in NOT_READING and not k.startswith("_")}
-    # Numbers have ten places: a Hero that was stored has no more of them.
+    # Numbers have ten digits, because a stored Hero has no more.
     return srsly.json_dumps([config, _tokenizer(hero.tokenizer)])
 
 
@@ -39,7 +39,7 @@ def _tokenizer(tokenizer: Any) -> Any:
     if not tokenizer.is_fast:
         return [type(tokenizer).__name__, tokenizer.special_tokens_map]
     whole = json.loads(tokenizer.backend_tokenizer.to_str())
-    del whole["padding"], whole["truncation"]  # those of the last call
+    del whole["padding"], whole["truncation"]  # they depend on the last call
     return whole
 
 

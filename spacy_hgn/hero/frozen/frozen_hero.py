@@ -1,4 +1,4 @@
-"""A Hero that is never trained: it reads each text once, and hands out vectors of its layers."""
+"""A Hero that is never trained. It reads each text once and returns vectors of its layers."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +29,12 @@ from .read_layers import read_layers
 LAYERS = ("last", "all")
 POOLINGS = ("first", "mean")
 LISTENING = ("pooling", "grad_factor")
-"""Settings of a listener that others' heads need."""
+"""Settings of a listener that other components need."""
 
 
 @dataclass
 class LayerData(TransformerData):
-    """A Doc's token vectors. To others, each token is one piece, with its last layer's vector."""
+    """A Doc's token vectors. For other components, each token is one piece in the last layer."""
 
     layers: Tensor = field(default_factory=lambda: torch.empty(0, 1, 0), repr=False, compare=False)
     """In bfloat16. *Shape:* (tokens, layers, width)"""
@@ -42,7 +42,7 @@ class LayerData(TransformerData):
 
     @property
     def hero(self) -> "FrozenHero | None":
-        """What made them; None if that is no more."""
+        """The Hero that computed them; None if it no longer exists."""
         return None if self._hero is None else self._hero()
 
     def __reduce__(self) -> tuple[type, tuple]:
@@ -50,18 +50,18 @@ class LayerData(TransformerData):
 
 
 class LayerBatch(FullTransformerBatch):
-    """The vectors of a batch of Docs, of which nothing is learnt."""
+    """The vectors of a batch of Docs, without gradients."""
 
     def unsplit_by_doc(self, arrays: Any) -> FullTransformerBatch:
-        """Gradients of others that listen: they end here."""
+        """Gradients from other listeners, which are ignored."""
         return self
 
 
 class FrozenHero(Hero):
-    """A pretrained Transformer encoder that stays as it is.
+    """A pretrained Transformer encoder that isn't trained.
 
-    In training it keeps the vectors of the texts that it has read. They are bfloat16 whether they
-    were kept or not, so that a text gets the same ones always.
+    In training, it keeps the vectors of texts it has read. All vectors are bfloat16, kept or not,
+    so that a text always gets the same ones.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class FrozenHero(Hero):
         kept_in: str | None,
         **settings: Any,
     ) -> None:
-        """layers: "last", "all", or numbers: 0 are the embeddings, -1 is the last. pooling:
-        "first" or "mean" of a token's pieces. keep: gigabytes of vectors. kept_in: the folder
-        that has one for each Hero and setting, or None. settings: those of ``HeroShim``.
+        """layers: "last", "all", or numbers: 0 is the embeddings, -1 is the last layer. pooling:
+        "first" or "mean" of a token's pieces. keep: maximum gigabytes of vectors. kept_in: a folder
+        with a subfolder for each Hero and setting, or None. settings: those of ``HeroShim``.
 
-        Raises ValueError for values that are none of these."""
+        Raises ValueError for invalid values."""
         super().__init__(name, get_spans, **settings)
         self._func = forward
         self.attrs["replace_listener_cfg"] = replace_listener_cfg
@@ -91,36 +91,36 @@ class FrozenHero(Hero):
             "kept_in": kept_in,
         }
         self.is_learning = False
-        """Whether a training goes on, in which texts come back."""
+        """Whether a training is in progress, in which texts are read repeatedly."""
         self.fingerprint: str | None = None
         self._kept: KeptVectors | None = None
 
     def copy(self) -> "FrozenHero":
-        """Copy the model with all of its settings and weights, without what it has kept."""
+        """Copy the model with all settings and weights, without kept vectors."""
         name, get_spans = self.attrs["name"], self.attrs["get_spans"]
         copied = FrozenHero(name, get_spans, **self.own_settings, **self.shim.settings)
         self.give_weights(copied)
         return copied
 
     def to_bytes(self) -> bytes:
-        """Serialize the model, under a checksum. What is kept goes to its folder, if it has one."""
+        """Serialize the model with a checksum. Kept vectors are written to their folder, if any."""
         if self._kept is not None:
             self._kept.write()
         return super().to_bytes()
 
     def from_bytes(self, bytes_data: bytes) -> "FrozenHero":
-        """Load the model. Raises ValueError where the data were cut short or changed."""
+        """Load the model. Raises ValueError for truncated or changed data."""
         super().from_bytes(bytes_data)
         self.forget()
         return self
 
     def forget(self) -> None:
-        """Forget what was kept of other weights."""
+        """Forget vectors of other weights."""
         self.is_learning, self.fingerprint, self._kept = False, None, None
 
     @property
     def kept(self) -> KeptVectors:
-        """What was kept under these weights and settings. Raises ValueError for a bad folder."""
+        """The kept vectors for these weights and settings. Raises ValueError for a bad folder."""
         if self._kept is None:
             folder = self.own_settings["kept_in"]
             path = None if folder is None else Path(folder) / self._identify()
@@ -134,8 +134,8 @@ class FrozenHero(Hero):
         return self.fingerprint
 
     def layer_numbers(self) -> list[int]:
-        """Of the layers that are handed out, the lowest first. Raises ValueError for one that the
-        Hero hasn't, or that is named twice."""
+        """The numbers of the layers to return, lowest first. Raises ValueError for a layer that the
+        Hero doesn't have, and for duplicates."""
         last = self.shim._hfmodel.transformer.config.num_hidden_layers
         layers = self.own_settings["layers"]
         if isinstance(layers, str):
@@ -149,7 +149,7 @@ class FrozenHero(Hero):
         return numbers
 
     def _identify(self) -> str:
-        """The name of the folder of its vectors: a hash of all that they depend on."""
+        """The name of the folder for its vectors: a hash of everything that affects them."""
         shim = self.shim
         settings = (
             self.identify_weights(),
@@ -165,8 +165,8 @@ class FrozenHero(Hero):
 
 @contextmanager
 def keeping_vectors(nlp: Language) -> Iterator[None]:
-    """In this context, a pipeline's frozen Heroes keep vectors of what they read, as in a training;
-    at its end, those for a folder are in it."""
+    """In this context, a pipeline's frozen Heroes keep vectors, as in a training. At its end, they
+    are written to their folder, if any."""
     models = (getattr(pipe, "model", None) for _, pipe in nlp.components)
     heroes = [model for model in models if isinstance(model, FrozenHero)]
     before = [hero.is_learning for hero in heroes]
@@ -183,14 +183,14 @@ def keeping_vectors(nlp: Language) -> Iterator[None]:
 def replace_listener_cfg(
     hero_config: dict[str, Any], listener_config: dict[str, Any]
 ) -> dict[str, Any]:
-    """The config of a frozen Hero inside of a component, in place of a listener to it."""
+    """The config of a frozen Hero inside a component, which replaces a listener."""
     taken = {key: listener_config[key] for key in LISTENING if key in listener_config}
     return {"@architectures": "spacy-hgn.Tok2VecFrozenTransformer.v1", **taken, "hero": hero_config}
 
 
 def init_frozen(model: FrozenHero, X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Load the Hero; from here on, a training is expected. Raises ValueError for layers that it
-    hasn't, and for a bad folder."""
+    """Load the Hero and expect a training. Raises ValueError for layers that it doesn't have, and
+    for a bad folder."""
     init(model, X, Y)
     model.layer_numbers()
     model.is_learning = True
@@ -200,7 +200,7 @@ def init_frozen(model: FrozenHero, X: list[Doc] | None = None, Y: Any = None) ->
 def forward(
     model: FrozenHero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
-    """Vectors of Docs; the way back does nothing."""
+    """Vectors of Docs. The backward function does nothing."""
     model.is_learning |= is_train
     spans = list(map(list, model.attrs["get_spans"](docs)))
     read = _read_kept if model.is_learning else _read
@@ -214,7 +214,7 @@ def forward(
 def _read_kept(
     model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
 ) -> list[Tensor | None]:
-    """The layers of Docs on the host, those met before as they were kept."""
+    """The layers of Docs on the host, kept ones if possible."""
     keys = list(map(_key, docs, spans))
     found = {key: model.kept.get(key) for key in keys}
     new = {key: number for number, key in enumerate(keys) if found[key] is None}
@@ -227,7 +227,7 @@ def _read_kept(
 
 
 def _key(doc: Doc, spans: Sequence[Span]) -> str:
-    """What a Doc's vectors depend on: its words and blanks, and how it is cut."""
+    """A hash of what a Doc's vectors depend on: words, spaces and spans."""
     words = [(token.text, token.whitespace_) for token in doc]
     cuts = [(span.start, span.end) for span in spans]
     return hashlib.blake2b(repr((words, cuts)).encode(), digest_size=20).hexdigest()
@@ -236,7 +236,7 @@ def _key(doc: Doc, spans: Sequence[Span]) -> str:
 def _read(
     model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
 ) -> list[Tensor | None]:
-    """The layers of each Doc, None for one without tokens."""
+    """The layers of each Doc; None for a Doc without tokens."""
     _, pieces, alignment = prepare_docs(model, docs, spans)
     if pieces is None or alignment is None:
         return [None] * len(docs)
@@ -249,7 +249,7 @@ def _read(
 def _as_datas(
     model: FrozenHero, docs: Sequence[Doc], of_docs: Sequence[Tensor | None]
 ) -> list[TransformerData]:
-    """What lies on Docs. The last of the layers is on the device, for others that listen."""
+    """The data for each Doc. The last layer is on the device, for other listeners."""
     datas = [TransformerData.empty() for _ in docs]
     filled = [number for number, layers in enumerate(of_docs) if layers is not None]
     if not filled:

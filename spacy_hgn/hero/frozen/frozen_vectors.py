@@ -1,4 +1,4 @@
-"""The token vectors that a frozen Hero has laid on Docs."""
+"""The token vectors of a frozen Hero on Docs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,20 +22,20 @@ def find_layers(datas: Sequence[TransformerData], device: torch.device) -> "Froz
 
 
 def count_layers(tok2vec: Model) -> int | None:
-    """How many layers a frozen Hero inside of a tok2vec hands out, if there is one."""
+    """The number of layers that a frozen Hero inside a tok2vec returns; None without one."""
     heroes = (node for node in tok2vec.walk() if isinstance(node, FrozenHero))
     hero = next(heroes, None)
     return None if hero is None else len(hero.layer_numbers())
 
 
 class FrozenVectors:
-    """The layers of all tokens of Docs; of which nothing is learnt."""
+    """The layers of all tokens of Docs, without gradients."""
 
     step_sizes: Sequence[StepSize] = ()
     is_edge: numpy.ndarray | None = None
 
     def __init__(self, datas: Sequence[TransformerData], device: torch.device) -> None:
-        """datas: one a Doc, those with tokens from a frozen Hero."""
+        """datas: one per Doc; those with tokens come from a frozen Hero."""
         of_docs = [data.layers for data in datas if isinstance(data, LayerData)]
         if len({layers.device for layers in of_docs}) > 1:  # some were kept, and some weren't
             of_docs = [layers.to(device) for layers in of_docs]
@@ -49,5 +49,5 @@ class FrozenVectors:
         return taken[:, 0].float() if taken.shape[1] == 1 else taken
 
     def learn(self) -> tuple[Tensor, Callable[[Tensor], Any]]:
-        """All of them, and a way back that leads nowhere."""
+        """All vectors, and a backward function that does nothing."""
         return self.take(0, len(self._layers)), lambda d_vectors: []

@@ -1,4 +1,4 @@
-"""Token vectors of texts that a frozen Hero has read, so that it reads each text once."""
+"""Keep the token vectors of texts, so that a frozen Hero reads each text once."""
 
 import errno
 import logging
@@ -15,21 +15,20 @@ logger = logging.getLogger("spacy_hgn")
 
 GIGABYTE = 1024**3
 FILE_SIZE = 256 * 1024**2
-"""How much is gathered before it is written."""
+"""The size at which vectors are written to a file."""
 
 
 class KeptVectors:
-    """Tensors by key: in memory or, where a folder is given, in files, until there is no room.
+    """Tensors by key, in memory or in the files of a folder, up to a limit.
 
-    Files are written whole, under names of their own: any number of processes may share a
-    folder, and one that is killed leaves nothing half written. What one writes, others see when
-    they begin. Copied or pickled, it is empty, or has what the folder has.
+    Files are written completely and have unique names. So any number of processes can share a
+    folder, and a killed process leaves no half-written file. Other processes see new files when
+    they start. A copy or pickle only has the tensors in the folder.
     """
 
     def __init__(self, limit: float, folder: Path | None = None) -> None:
-        """limit: gigabytes, in memory or of all files in the folder. folder: where the tensors of
-        one Hero under one setting are, and no others. Raises ValueError for one that can't be
-        written."""
+        """limit: maximum gigabytes, in memory or in the folder. folder: for the tensors of one Hero
+        and setting only. Raises ValueError for a folder that can't be written."""
         self.limit = limit * GIGABYTE
         self.folder = folder
         self.size = 0
@@ -47,7 +46,7 @@ class KeptVectors:
         return len(self._pending) + len(self._files)
 
     def get(self, key: str) -> Tensor | None:
-        """The tensor of a key, on the host; None where it isn't kept."""
+        """The tensor of a key, on the host; None if it isn't kept."""
         if (found := self._pending.get(key)) is not None:
             return found
         if (file := self._files.get(key)) is None:
@@ -58,7 +57,7 @@ class KeptVectors:
         return tensor
 
     def put(self, key: str, tensor: Tensor) -> None:
-        """Keep a tensor, unless there is no room for it."""
+        """Keep a tensor, if there is room."""
         size = tensor.nbytes
         if self._is_full or key in self._pending or key in self._files:
             return
@@ -72,7 +71,7 @@ class KeptVectors:
             self.write()
 
     def write(self) -> None:
-        """Write what isn't written yet; where there is no folder, it stays in memory."""
+        """Write new tensors to the folder. Without a folder, they stay in memory."""
         if self.folder is None or not self._pending:
             return
         path = self.folder / f"{uuid.uuid4().hex}{SUFFIX}"
@@ -117,8 +116,8 @@ class KeptVectors:
     def _stop(self, reason: str) -> None:
         if self.limit and not self._is_full:
             logger.warning(
-                "No more token vectors are kept: %s. The Hero reads the other texts anew each "
-                "time; nothing else changes.",
+                "No more token vectors are kept: %s. The Hero reads the other texts again each "
+                "time; results don't change.",
                 reason,
             )
         self._is_full = True
@@ -127,14 +126,14 @@ class KeptVectors:
 def _size_of(folder: Path) -> int:
     size = 0
     for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(FileNotFoundError):  # somebody else has removed it
+        with suppress(FileNotFoundError):  # another process has removed it
             size += path.stat().st_size
     return size
 
 
 def _warn_of(path: Path, reason: str) -> None:
     logger.warning(
-        "Vectors in %s are left out: %s. Their texts are read anew; the file can be removed.",
+        "Vectors in %s are ignored: %s. Their texts are read again; you can delete the file.",
         path,
         reason,
     )

@@ -1,4 +1,4 @@
-"""The layers of a Hero: of each token a vector from each, in bfloat16."""
+"""Read the layers of a Hero: one vector per token and layer, in bfloat16."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ def read_layers(
     pieces: WordpieceBatch,
     alignment: Alignment,
 ) -> Tensor:
-    """Run the Hero. Returns a vector for each token and layer, zeros for a token without pieces.
+    """Run the Hero. Returns a vector per token and layer, zeros for a token without pieces.
 
-    numbers: of the layers; 0 are the embeddings. pooling: "first" or "mean" of a token's pieces.
+    numbers: of the layers; 0 is the embeddings. pooling: "first" or "mean" of a token's pieces.
     *Shape:* (tokens, layers, width)
     """
     places, owner = _find_pieces(alignment, pooling)
@@ -41,7 +41,7 @@ def read_layers(
 
 
 def _find_pieces(alignment: Alignment, pooling: str) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The places of the pieces that are read, and each one's token. *Shape of both:* (pieces,)"""
+    """The positions of the pieces to read, and their tokens. *Shape of both:* (pieces,)"""
     counts = numpy.diff(alignment.piece_ends)
     if pooling == "first":
         return alignment.places[alignment.piece_ends[:-1]], numpy.arange(len(counts))
@@ -51,7 +51,7 @@ def _find_pieces(alignment: Alignment, pooling: str) -> tuple[numpy.ndarray, num
 def _run(
     shim: HeroShim, numbers: Sequence[int], last: int, pieces: WordpieceBatch
 ) -> Iterator[tuple[numpy.ndarray, list[Tensor]]]:
-    """The numbers of some of the rows, and the layers of their pieces, until all rows are done.
+    """Groups of rows with the layers of their pieces.
 
     *Shape of each layer:* (rows, places, width)
     """
@@ -60,7 +60,7 @@ def _run(
         inputs = to_device(take_rows(pieces, group), shim.device)
         with shim.predicting() as hero:
             output = hero(**inputs, output_hidden_states=list(numbers) != [last])
-        # Not the last of the hidden states: there may be a norm behind it.
+        # Not the last of the hidden states, because a norm may follow it.
         found = {last: output["last_hidden_state"]}
         for number in set(numbers) - {last}:
             found[number] = output["hidden_states"][number]
@@ -74,10 +74,10 @@ def _pool(
     owner: numpy.ndarray,
     tokens: Tensor,
 ) -> None:
-    """Lay the mean of tokens' pieces into the table of tokens.
+    """Write the mean of each token's pieces into the table of tokens.
 
-    layers: *Shape of each:* (rows, places, width). rows, columns, owner: where each piece is in
-    them, and its token, *shape* (pieces,); tokens: *shape* (tokens, layers, width)
+    layers: *Shape of each:* (rows, positions, width). rows, columns, owner: the place of each piece
+    in them, and its token, *shape* (pieces,). tokens: *shape* (tokens, layers, width)
     """
     unique = numpy.unique(owner, return_inverse=True, return_counts=True)
     own, of_piece, counts, of_rows, of_columns = (

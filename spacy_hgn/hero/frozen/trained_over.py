@@ -1,4 +1,4 @@
-"""Over which frozen Hero a component was trained, and whether it reads that one's vectors."""
+"""The frozen Hero that a component was trained over, and checks of its vectors."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -10,29 +10,30 @@ from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
+from ..trained_with import upstream_of
 from .frozen_hero import FrozenHero, LayerData
 
 
 @dataclass(frozen=True)
 class TrainedOver:
-    """A frozen Hero, by what a head's weights depend on."""
+    """The properties of a frozen Hero that a head depends on."""
 
     fingerprint: str
-    """Of its weights and word pieces."""
+    """The fingerprint of its weights and word pieces."""
     layers: list[int]
-    """Those that it handed out: 0 are the embeddings."""
+    """The layers that it returned; 0 is the embeddings."""
     pooling: str
-    """How a token's vector was made of its word pieces."""
+    """How a token's word pieces became its vector."""
 
     @classmethod
     def of(cls, hero: FrozenHero) -> "TrainedOver":
-        """What a component is trained over from now on."""
+        """The properties of a Hero."""
         return cls(hero.identify_weights(), hero.layer_numbers(), hero.own_settings["pooling"])
 
     def require(self, hero: FrozenHero, name: str) -> None:
-        """Raise ValueError for another Hero, or one that hands out other vectors.
+        """Raise ValueError for a different Hero, or one that returns other vectors.
 
-        name: that of the component which was trained over this one.
+        name: of the component that was trained over this Hero.
         """
         found = TrainedOver.of(hero)
         differing = [
@@ -43,32 +44,28 @@ class TrainedOver:
         if differing:
             raise ValueError(
                 f"{name} was trained over another frozen Hero than {hero.attrs['name']!r} as it "
-                f"is in this pipeline ({'; '.join(differing)}). Take the transformer of the "
-                f"pipeline that {name} was trained in, or train it over this one."
+                f"is in this pipeline ({'; '.join(differing)}). Use the transformer of the "
+                f"pipeline that {name} was trained in, or train {name} over this one."
             )
 
 
 def frozen_hero_of(model: Model, nlp: Language) -> FrozenHero | None:
-    """The frozen Hero of the pipeline that a component's model listens to, if it is one."""
-    listeners = {id(node) for node in model.walk() if isinstance(node, TransformerListener)}
-    # Those that a training leaves as they are, are disabled in it. The last one is read.
-    for _, pipe in reversed(nlp.components):
-        if any(id(each) in listeners for each in getattr(pipe, "listeners", [])):
-            hero = getattr(pipe, "model", None)
-            return hero if isinstance(hero, FrozenHero) else None
-    return None
+    """The frozen Hero that a component's model listens to; None for another upstream."""
+    listeners = [node for node in model.walk() if isinstance(node, TransformerListener)]
+    hero = upstream_of(listeners, nlp)
+    return hero if isinstance(hero, FrozenHero) else None
 
 
 def trained_over(model: Model, nlp: Language) -> TrainedOver | None:
-    """What a component of the pipeline is trained over, if that is a frozen Hero."""
+    """The frozen Hero that a component is trained over; None for another upstream."""
     hero = frozen_hero_of(model, nlp)
     return TrainedOver.of(hero) if hero is not None and hero.shim.is_loaded else None
 
 
 def require_hero(model: Model, docs: Iterable[Doc], over: TrainedOver, name: str) -> None:
-    """Raise ValueError where the vectors that a listener reads are those of another Hero.
+    """Raise ValueError if a listener reads the vectors of a different Hero.
 
-    Its weights are looked at once: from then on the Hero knows its fingerprint.
+    The fingerprint of a Hero is computed once.
     """
     docs = list(docs)
     for node in model.walk():
@@ -80,22 +77,22 @@ def require_hero(model: Model, docs: Iterable[Doc], over: TrainedOver, name: str
 
 
 def _maker(data: TransformerData) -> FrozenHero:
-    """The Hero that has made a Doc's vectors. Raises ValueError if it isn't a frozen one."""
+    """The Hero that computed a Doc's vectors. Raises ValueError if it isn't a frozen one."""
     hero = data.hero if isinstance(data, LayerData) else None
     if hero is None:
         raise ValueError(
-            "hgn_ner was trained over a frozen Hero, but the vectors on the Doc are those of "
-            "another transformer, or were stored with it. Expected a transformer of "
+            "hgn_ner was trained over a frozen Hero, but the vectors on the Doc come from another "
+            "transformer, or from a stored Doc. Expected a transformer of "
             "spacy-hgn.FrozenTransformer.v1 that has read the Doc in this process."
         )
     return hero
 
 
 def from_cfg(stored: dict[str, Any] | None) -> TrainedOver | None:
-    """Read what ``to_cfg`` wrote; older components have nothing there."""
+    """Load the result of ``to_cfg``; None for components of older releases."""
     return None if stored is None else TrainedOver(**stored)
 
 
 def to_cfg(over: TrainedOver | None) -> dict[str, Any]:
-    """What a component's cfg says of it."""
+    """The entry in a component's cfg."""
     return {} if over is None else {"hero": asdict(over)}

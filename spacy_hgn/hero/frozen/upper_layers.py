@@ -1,4 +1,4 @@
-"""A Hero of which only the last layers learn: those below read each sequence once in a training."""
+"""Train only the last layers of a Hero. The lower ones read each sequence once in a training."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,27 +12,26 @@ from torch import Tensor, nn
 from .kept_vectors import KeptVectors
 
 KEEP = 8.0
-"""Gigabytes of vectors: of a layer 768 wide, 5 million word pieces."""
+"""Maximum gigabytes of vectors; with width 768, enough for 5 million word pieces."""
 
 TOLERANCE = 0.05
-"""How far vectors may be from those of the whole encoder, for 16 bits: a share of their norm."""
+"""Maximum relative difference from the whole encoder's vectors, because of 16 bits."""
 
 NO_STACK = (
-    "trained_layers: {name} isn't a stack of layers, each over the one before alone, as BERT, "
-    "RoBERTa, MPNet and DistilBERT are. Train all of it (null), or none of it: "
-    "spacy-hgn.FrozenTransformer.v1."
+    "trained_layers: {name} isn't a plain stack of layers, as BERT, RoBERTa, MPNet and DistilBERT "
+    "are. Train all layers (null), or none: spacy-hgn.FrozenTransformer.v1."
 )
 
 
 class UpperLayers:
-    """The last layers of an encoder, run over kept vectors of the layer below them.
+    """Runs the last layers of an encoder on kept vectors of the layer below them.
 
-    The vectors are bfloat16, and made without dropout.
+    The vectors are bfloat16 and computed without dropout.
     """
 
     def __init__(self, encoder: nn.Module, trained: int) -> None:
-        """encoder: its weights below the last ``trained`` layers get no gradient from now on.
-        Raises ValueError where it has fewer layers, or none in a list."""
+        """encoder: weights below its last ``trained`` layers get no gradient from now on. Raises
+        ValueError if it has fewer layers, or no list of layers."""
         self.encoder = encoder
         self.stack = find_stack(encoder)
         if trained > len(self.stack):
@@ -49,10 +48,10 @@ class UpperLayers:
 
     @contextmanager
     def over_kept(self, inputs: dict[str, Tensor]) -> Iterator[None]:
-        """In this context, the encoder runs its last layers alone.
+        """In this context, the encoder runs only its last layers.
 
-        inputs: its keyword arguments, of *shape* (rows, places) each. Raises ValueError, the first
-        time, for an encoder whose last layers alone don't give what all of it gives.
+        inputs: its keyword arguments, of *shape* (rows, positions) each. The first time, raises
+        ValueError if the last layers don't reproduce the whole encoder's output.
         """
         is_first = self._answer_like is None
         below = self._read_below(inputs)
@@ -63,7 +62,7 @@ class UpperLayers:
 
     @contextmanager
     def _standing_on(self, below: Tensor) -> Iterator[None]:
-        """Put the vectors in the place of the lower layers."""
+        """Replace the lower layers by their vectors."""
         whole = self.stack._modules
         layers = [Hand(below, self._answer_like), *self.upper]
         self.stack._modules = {str(number): layer for number, layer in enumerate(layers)}
@@ -73,7 +72,7 @@ class UpperLayers:
             self.stack._modules = whole
 
     def _read_below(self, inputs: dict[str, Tensor]) -> Tensor:
-        """What the first of the last layers reads. *Shape:* (rows, places, width)"""
+        """The input of the first trained layer. *Shape:* (rows, positions, width)"""
         ids = inputs["input_ids"]
         lengths = inputs["attention_mask"].sum(dim=1).int().tolist()
         keys = [_key(row[:length]) for row, length in zip(ids.cpu().numpy(), lengths)]
@@ -91,7 +90,7 @@ class UpperLayers:
         return below
 
     def _run_below(self, inputs: dict[str, Tensor]) -> Tensor:
-        """The same, from the encoder's lower part. *Shape:* (rows, places, width), bfloat16"""
+        """Compute it with the lower layers. *Shape:* (rows, positions, width), bfloat16"""
 
         def stop(layer: nn.Module, args: tuple, kwargs: dict[str, Any], answer: Any) -> None:
             raise Reached(args[0] if args else kwargs["hidden_states"], answer)
@@ -109,7 +108,7 @@ class UpperLayers:
         raise ValueError(NO_STACK.format(name=type(self.encoder).__name__))
 
     def _check(self, inputs: dict[str, Tensor], below: Tensor) -> None:
-        """Raise ValueError where something but the layers comes between them."""
+        """Raise ValueError if the last layers don't reproduce the whole encoder's output."""
         mask = inputs["attention_mask"][:, :, None]
         with torch.no_grad(), evaluating(self.encoder):
             whole = self.encoder(**inputs).last_hidden_state * mask
@@ -120,10 +119,10 @@ class UpperLayers:
 
 
 class Hand(nn.Module):
-    """A layer that hands kept vectors to the next one."""
+    """A layer that returns kept vectors."""
 
     def __init__(self, hidden: Tensor, like: Any) -> None:
-        """like: what a layer of the encoder answers: a tensor, or a tuple with one."""
+        """like: the output of a layer of the encoder, a tensor or a tuple with one."""
         super().__init__()
         self.hidden = hidden
         self.like = like
@@ -135,7 +134,7 @@ class Hand(nn.Module):
 
 
 class Reached(Exception):
-    """The layer was reached from which on nothing is to be run: no error, but the way out."""
+    """Stops the encoder at the first trained layer. It isn't an error."""
 
     def __init__(self, hidden: Tensor, answer: Any) -> None:
         self.hidden = hidden
@@ -154,7 +153,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def find_stack(encoder: nn.Module) -> nn.ModuleList:
-    """The list of an encoder's layers. Raises ValueError where there is none of their number."""
+    """The list of an encoder's layers. Raises ValueError if there is none."""
     config: Any = encoder.config
     layers = config.num_hidden_layers
     for part in encoder.modules():
@@ -172,6 +171,6 @@ def check_trained_layers(trained: int | None) -> int | None:
     if trained is not None and (type(trained) is not int or trained < 1):
         raise ValueError(
             "trained_layers: expected a whole number of 1 or more, of the Hero's last layers, or "
-            f"null for all; got {trained!r}. spacy-hgn.FrozenTransformer.v1 trains none."
+            f"null for all; got {trained!r}. spacy-hgn.FrozenTransformer.v1 trains no layers."
         )
     return trained

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and its file: arrays as safetensors, the rest as JSON in its head."""
+"""Checkpoints and their files: arrays as safetensors, everything else as JSON in the header."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ from ..loop.random_numbers import RandomState
 
 FORMAT = "2"
 Arrays = dict[str, dict[str, Tensor]]
-"""Of the models, their settings and the optimizer; each by name."""
+"""Arrays of the models, their settings and the optimizer, by name."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found behind a step. train_data: a digest of all batches so far."""
+    """The evaluation after a step. train_data: a digest of all batches so far."""
 
     step: int
     scores: Scores
@@ -29,40 +29,40 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training behind a step, arrays apart."""
+    """The state of a training after a step, without arrays."""
 
     step: int
     settings: dict[str, Any]
     environment: dict[str, str]
     evaluations: list[Evaluation]
     losses: Losses
-    """Since the last evaluation."""
+    """Losses since the last evaluation."""
     train_data: str
     """A digest of all batches so far."""
     dev_data: str
     best: str | None
-    """The folder of the best pipeline so far, None where pipelines aren't written."""
+    """The folder of the best pipeline so far; None if pipelines aren't written."""
     random_at_start: RandomState
     random: RandomState
     optimizer: dict[str, Any]
     gradients: list[str]
-    """The names of weights that have one."""
+    """The names of weights with a gradient."""
 
     def write(self, path: Path, arrays: Arrays) -> None:
-        """Raises OSError or SafetensorError where the file can't be written."""
+        """Raises OSError or SafetensorError if the file can't be written."""
         plain = json.dumps(asdict(self), default=lambda array: array.tolist())
         save_file(_flatten(arrays), path, metadata={"format": FORMAT, "checkpoint": plain})
 
     @classmethod
     def read(cls, path: Path) -> "Checkpoint":
-        """Raises ValueError for what another release of spacy-hgn wrote."""
+        """Raises ValueError if another release of spacy-hgn wrote the file."""
         with safe_open(path, "pt") as file:
             head = file.metadata()
         if (found := head["format"]) != FORMAT:
             raise ValueError(
                 f"The checkpoint {path} has format {found}, but this release of spacy-hgn reads "
-                f"format {FORMAT}. Go on with the release that wrote it, or remove "
-                f"{path.parent} to begin anew."
+                f"format {FORMAT}. Resume with the release that wrote it, or remove "
+                f"{path.parent} to start over."
             )
         plain = json.loads(head["checkpoint"])
         evaluations = [Evaluation(**each) for each in plain.pop("evaluations")]
@@ -78,7 +78,7 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def _flatten(arrays: Arrays) -> dict[str, Tensor]:
-    """All in one dictionary, and none in the memory of another, as safetensors wants them."""
+    """All in one dictionary without shared memory, as safetensors requires."""
     found: dict[str, Tensor] = {}
     places = set()
     for group, tensors in arrays.items():

@@ -1,4 +1,4 @@
-"""Whether a training that goes on has the config, the releases and the data that it began with."""
+"""Compare config, releases and data of a resumed training with those at its start."""
 
 import hashlib
 import json
@@ -14,23 +14,23 @@ from ...util.environment import describe_software, device_name
 
 LOGGER = "training.logger."
 ENDS = ("training.max_steps", "training.max_epochs", "training.patience")
-"""When the training ends; up to there its steps are the same."""
+"""Settings that only decide when the training ends."""
 
 
 def settings_of(nlp: Language) -> dict[str, Any]:
-    """The config in dotted form, variables filled in, but for what changes no step."""
+    """The settings that influence the steps, in dotted form with variables filled in."""
     found = dict_to_dot(nlp.config.interpolate())
     kept = {k: v for k, v in found.items() if not k.startswith(LOGGER) and k not in ENDS}
     return json.loads(json.dumps(kept))
 
 
 def environment() -> dict[str, str]:
-    """What the same numbers may depend on besides config and data."""
+    """Everything except config and data that may influence the numbers."""
     return {**describe_software(), "device": device_name(get_torch_default_device())}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Each setting that isn't what it was, as "name: before, now"; empty if there is none."""
+    """Each changed setting as "name: before, now"; empty if there is none."""
     return "; ".join(
         f"{name}: {_show(before, name)} then, {_show(now, name)} now"
         for name in sorted(before.keys() | now.keys())
@@ -43,7 +43,7 @@ def _show(settings: dict[str, Any], name: str) -> str:
 
 
 class DataDigest:
-    """A running digest of gold-standard Docs, in the order in which they come."""
+    """A running digest of gold-standard Docs, in order."""
 
     def __init__(self, examples: Iterable[Example] = ()) -> None:
         self._sha = hashlib.sha256()
@@ -51,7 +51,7 @@ class DataDigest:
 
     def add(self, examples: Iterable[Example]) -> None:
         for example in examples:
-            # Strings are in the order of a set there: another one in every process.
+            # Strings are stored in the order of a set, which differs between processes.
             doc = example.reference.to_bytes(exclude=["strings", "tensor", "user_data"])
             self._sha.update(doc)
 

@@ -1,4 +1,4 @@
-"""A training's folder: the last checkpoint, and the best pipeline so far."""
+"""The folder of a training's checkpoints: the last one, and the best pipeline so far."""
 
 import hashlib
 import shutil
@@ -17,7 +17,7 @@ DIGITS = 16
 class CheckpointFolder:
     """Holds ``step-N-DIGEST``, a file, and ``best-N-DIGEST``, a pipeline's folder.
 
-    Each is there whole or not at all, and its name says what must be in it.
+    Each appears only when it is complete, and its name has a digest of its content.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,15 +25,15 @@ class CheckpointFolder:
         self._lock = FileLock(path / "lock")
 
     def require_free(self) -> None:
-        """Raise ValueError where another process trains with this folder."""
+        """Raise ValueError if another process trains with this folder."""
         if self.path.exists():
             self.lock()
             self.release()
 
     def lock(self) -> None:
-        """Keep others out until ``release``, or until this process ends, however it does.
+        """Lock the folder until ``release`` or the end of this process.
 
-        Raises ValueError where another process trains with this folder.
+        Raises ValueError if another process trains with this folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         try:
@@ -48,14 +48,14 @@ class CheckpointFolder:
         self._lock.release()
 
     def last(self) -> tuple[Path, Checkpoint] | None:
-        """The last checkpoint, None if there is none; what was left half done is cleared away.
+        """The last checkpoint; None if there is none. Removes incomplete files.
 
-        Raises ValueError if it is damaged, or another release wrote it.
+        Raises ValueError if it is damaged or from another release.
         """
         if any(self.path.glob("step-*/state.json")):
             raise ValueError(
-                f"The checkpoint in {self.path} is of an earlier release of spacy-hgn. Go on with "
-                f"the release that wrote it, or remove {self.path} to begin anew."
+                f"The checkpoint in {self.path} is of an earlier release of spacy-hgn. Resume with "
+                f"the release that wrote it, or remove {self.path} to start over."
             )
         found = {int(path.name.split("-")[1]): path for path in self._kept("step")}
         if not found:
@@ -70,9 +70,9 @@ class CheckpointFolder:
         return path, checkpoint
 
     def write(self, checkpoint: Checkpoint, arrays: Arrays) -> None:
-        """Write a checkpoint; then, and not before, remove those that it replaces.
+        """Write a checkpoint, then remove those that it replaces.
 
-        Raises OSError where it can't be written; earlier ones are untouched then.
+        Raises OSError if it can't be written. Earlier ones are then kept.
         """
         name = self._write(
             f"step-{checkpoint.step}", lambda unfinished: checkpoint.write(unfinished, arrays)
@@ -80,9 +80,9 @@ class CheckpointFolder:
         self._clear({name, checkpoint.best})
 
     def keep_best(self, step: int, pipeline: Path) -> str:
-        """Keep the best pipeline, that of a step. Returns the name that it has here.
+        """Store the best pipeline, from the given step. Returns its name in this folder.
 
-        Raises OSError where it can't be written.
+        Raises OSError if it can't be written.
         """
         kept = [path.name for path in self._kept("best") if path.name.startswith(f"best-{step}-")]
         if kept:
@@ -90,13 +90,13 @@ class CheckpointFolder:
         return self._write(f"best-{step}", lambda folder: shutil.copytree(pipeline, folder))
 
     def put_back_best(self, name: str, target: Path) -> None:
-        """Put the best pipeline into the place of the target."""
+        """Replace the target by the best pipeline."""
         if target.exists():
             shutil.rmtree(target)
         shutil.copytree(self.path / name, target)
 
     def _write(self, name: str, write: Callable[[Path], object]) -> str:
-        """Write a file or folder, which gets its name when all of it has reached the disk."""
+        """Write a file or folder, which gets its name only when it is completely on the disk."""
         unfinished = self.path / (name + UNFINISHED)
         try:
             _remove(unfinished)
@@ -106,8 +106,8 @@ class CheckpointFolder:
         except (OSError, SafetensorError) as error:
             _remove(unfinished)
             raise OSError(
-                f"Can't write the checkpoint {self.path / name}: {error}. Those before it are "
-                "untouched: make room, then start the same command again to go on from the last."
+                f"Can't write the checkpoint {self.path / name}: {error}. Earlier ones are "
+                "kept: make room, then start the same command again to resume from the last."
             ) from error
         whole = self.path / f"{name}-{_digest(unfinished)}"
         unfinished.rename(whole)
@@ -119,12 +119,12 @@ class CheckpointFolder:
         if not path.name.endswith(f"-{found}"):
             raise ValueError(
                 f"The checkpoint {path} is damaged: it was cut short or changed since it was "
-                f"written (its digest is {found}). Put it back as it was, or remove {self.path} "
-                "to begin anew."
+                f"written (its digest is {found}). Restore it, or remove {self.path} to start "
+                "over."
             )
 
     def _clear(self, kept: set[str | None]) -> None:
-        """Remove all checkpoints and pipelines but these."""
+        """Remove all checkpoints and pipelines except these."""
         for path in (*self._kept("step"), *self._kept("best"), *self.path.glob(f"*{UNFINISHED}")):
             if path.name not in kept:
                 _remove(path)
@@ -134,7 +134,7 @@ class CheckpointFolder:
 
 
 def _digest(path: Path) -> str:
-    """Of a file's bytes, or of the names and bytes of a folder's files."""
+    """The digest of a file's bytes, or of the names and bytes of a folder's files."""
     if path.is_file():
         return digest_of(path)[:DIGITS]
     files = sorted(inner for inner in path.rglob("*") if inner.is_file())

@@ -1,4 +1,4 @@
-"""The registered logger: checkpoints through ``[training.logger]``."""
+"""The registered logger that writes checkpoints."""
 
 from pathlib import Path
 from typing import IO
@@ -19,14 +19,14 @@ def make_checkpoint_logger(
     logger: Logger | None = None,
     progress_bar: bool = False,
 ) -> Logger:
-    """Make a logger that writes checkpoints, and goes on from the last one it finds.
+    """Make a logger that writes checkpoints, and resumes from the last one.
 
-    path: a folder that is this run's alone. frequency: steps between checkpoints; None is one
-    after each evaluation. logger: tells of the run; None is ``spacy-hgn.ConsoleLogger.v1``, with
-    its progress_bar.
-    Raises ValueError for a frequency below 1, and where another process trains with the folder:
-    before spaCy clears the output of that training. What it returns raises ValueError where the
-    last checkpoint is damaged, or is of a run with another config or other data.
+    path: a folder for this run alone. frequency: steps between checkpoints; None is one after each
+    evaluation. logger: the logger inside; None is ``spacy-hgn.ConsoleLogger.v1``.
+    progress_bar: whether that logger shows one.
+    Raises ValueError for a frequency below 1, and if another process trains with the folder, before
+    spaCy clears the output of that training. The returned logger raises ValueError if the last
+    checkpoint is damaged or belongs to a run with another config or other data.
     """
     if frequency is not None and frequency < 1:
         raise ValueError(f"frequency: expected steps, at least 1, or null; got {frequency}.")
@@ -39,7 +39,7 @@ def make_checkpoint_logger(
             last = folder.last()
             if last is None:
                 return Recording(nlp, folder, frequency)
-            going_on = f"Going on after step {last[1].step}, from {last[0]}"
+            going_on = f"Resuming after step {last[1].step}, from {last[0]}"
             stdout.write(Printer(no_print=True).info(going_on) + "\n")
             return Replay(nlp, folder, frequency, *last)
         except BaseException:

@@ -1,4 +1,4 @@
-"""What an optimizer remembers of the steps done: moments, averages, counts."""
+"""The state of an optimizer: moments, averages, counts."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OF_THINC = ("mom1", "mom2", "averages")
 
 
 def optimizer_arrays(optimizer: Optimizer, models: TrainedModels) -> dict[str, Tensor]:
-    """What it remembers in arrays, each under its kind and the name of the weights."""
+    """The arrays of its state, by kind and name of the weights."""
     found = {}
     for key, name in models.keys().items():
         for kind in OF_THINC:
@@ -28,8 +28,7 @@ def optimizer_arrays(optimizer: Optimizer, models: TrainedModels) -> dict[str, T
 
 
 def optimizer_counts(optimizer: Optimizer, models: TrainedModels) -> dict[str, Any]:
-    """What it remembers besides, as JSON. Not where its schedules are: a replay brings them
-    there."""
+    """The rest of its state, for JSON, without its schedules: a replay advances them."""
     keys = models.keys().items()
     known = optimizer.shims if isinstance(optimizer, AdamW) else ()
     return {
@@ -42,7 +41,7 @@ def optimizer_counts(optimizer: Optimizer, models: TrainedModels) -> dict[str, A
 def load_optimizer(
     optimizer: Optimizer, models: TrainedModels, arrays: dict[str, Tensor], counts: dict[str, Any]
 ) -> None:
-    """Have a new optimizer remember what ``optimizer_arrays`` and ``optimizer_counts`` told."""
+    """Load the results of ``optimizer_arrays`` and ``optimizer_counts`` into a new optimizer."""
     for key, name in models.keys().items():
         for kind in OF_THINC:
             if (array := arrays.get(f"{kind}:{name}")) is not None:
@@ -60,7 +59,7 @@ def load_optimizer(
 
 
 def _moments(arrays: dict[str, Tensor], weight: str) -> dict[str, Tensor]:
-    """What torch's AdamW remembers of a weight, by kind."""
+    """The state of torch's AdamW for a weight, by kind."""
     kinds = ("step", "exp_avg", "exp_avg_sq")
     found = {kind: arrays.get(f"torch.{kind}:{weight}") for kind in kinds}
     return {kind: array for kind, array in found.items() if array is not None}

@@ -19,7 +19,7 @@ from .optimizers import optimizer_arrays, optimizer_counts
 
 
 class Recording(LoopHooks):
-    """Notes what happens in spaCy's loop, and writes it down when a checkpoint is due."""
+    """Records spaCy's training loop, and writes a checkpoint when one is due."""
 
     def __init__(self, nlp: Language, folder: CheckpointFolder, frequency: int | None) -> None:
         """frequency: steps between checkpoints; None is one after each evaluation."""
@@ -61,7 +61,7 @@ class Recording(LoopHooks):
         self.step += 1
 
     def note_best(self, info: Info | None) -> None:
-        """Note where spaCy's loop keeps the best pipeline, and whether this is a better one."""
+        """Record the path of spaCy's best pipeline, and whether this step is the best."""
         if info is not None and "output_path" in info:
             self.model_best = Path(info["output_path"]).parent / DIR_MODEL_BEST
             if info["score"] == max(info["checkpoints"])[0]:
@@ -72,8 +72,8 @@ class Recording(LoopHooks):
         self.folder.release()
 
     def _write(self, losses: Losses) -> None:
-        """losses: since the last evaluation."""
-        assert self.optimizer is not None  # it has come in the first step
+        """Write a checkpoint. losses: since the last evaluation."""
+        assert self.optimizer is not None  # set in the first step
         checkpoint = Checkpoint(
             step=self.step,
             settings=self.settings,

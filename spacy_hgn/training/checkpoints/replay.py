@@ -1,4 +1,4 @@
-"""The steps before a checkpoint, gone through again without computing them."""
+"""Replay the steps before a checkpoint without computing them."""
 
 import logging
 import sys
@@ -23,10 +23,10 @@ logger = logging.getLogger("spacy_hgn")
 
 
 class Replay(Recording):
-    """Takes spaCy's loop to a checkpoint, and goes on from there.
+    """Brings spaCy's loop to a checkpoint, and continues from there.
 
-    Until then the loop draws the same batches and is told the same losses and scores; so its
-    schedules, epochs, best scores and patience come out the same.
+    Until the checkpoint, the loop draws the same batches and gets the same losses and scores. So
+    its schedules, epochs, best scores and patience are the same.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Replay(Recording):
         path: Path,
         checkpoint: Checkpoint,
     ) -> None:
-        """path: of the checkpoint. Raises ValueError where it is of a run with another config."""
+        """path: of the checkpoint. Raises ValueError if it belongs to a run with another config."""
         super().__init__(nlp, folder, frequency)
         self.path = path
         self.checkpoint = checkpoint
@@ -66,17 +66,17 @@ class Replay(Recording):
         if self.arrived:
             return super().evaluate(examples)
         found = self._evaluation_to_come()
-        assert found is not None  # the config, and so each step with an evaluation, is the same
+        assert found is not None  # the same config evaluates at the same steps
         self._require_same_batches(found.train_data)
         if not self.dev_data:
             with self.random.drawing():
                 self.dev_data = str(DataDigest(examples))
             if self.dev_data != self.checkpoint.dev_data:
-                self._refuse(f"The development data aren't those that {self.path} was evaluated on")
+                self._refuse(f"The development data differ from those of {self.path}")
         return found.scores
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the pipeline after the last evaluation alone: others would be overwritten."""
+        """Write the pipeline only after the last evaluation: earlier ones would be overwritten."""
         if self.arrived or self.step >= self.checkpoint.evaluations[-1].step:
             super().to_disk(path, exclude=exclude)
         else:
@@ -91,22 +91,22 @@ class Replay(Recording):
         self.step += 1
 
     def detach(self) -> None:
-        """Raises ValueError where the loop ended before the checkpoint."""
+        """Raises ValueError if the loop ended before the checkpoint."""
         super().detach()
         if not self.arrived:
             self._put_back_best()
             if sys.exc_info()[0] is None:
                 self._refuse(
-                    f"The training ends with step {self.step - 1}, before {self.path}: it has "
-                    "fewer training data, max_steps, max_epochs or patience"
+                    f"The training ends with step {self.step - 1}, before {self.path}: "
+                    "training data, max_steps, max_epochs or patience were reduced"
                 )
 
     def _evaluation_to_come(self) -> Evaluation | None:
-        """The next one that the checkpoint knows of, which may be this step's."""
+        """The next evaluation in the checkpoint, at this step or later."""
         return next((each for each in self.checkpoint.evaluations if each.step >= self.step), None)
 
     def _arrive(self) -> None:
-        """Go on from here as the run that was killed would have gone on."""
+        """Restore the state of the killed run, and continue from here."""
         self._require_same_batches(self.checkpoint.train_data)
         self.models.zero_gradients(self.checkpoint.gradients)
         self.models.load_settings(self.arrays["settings"])
@@ -121,9 +121,9 @@ class Replay(Recording):
             return
         if self.checkpoint.best is None:
             raise ValueError(
-                f"The checkpoint {self.path} is of a run without an output folder, so there is "
-                f"no {self.model_best} to go on with. Train without --output again, or "
-                f"remove {self.folder.path} to begin anew."
+                f"The checkpoint {self.path} belongs to a run without an output folder, so "
+                f"{self.model_best} can't be restored. Train without --output again, or "
+                f"remove {self.folder.path} to start over."
             )
         self.folder.put_back_best(self.checkpoint.best, self.model_best)
 
@@ -132,15 +132,15 @@ class Replay(Recording):
         if found := differences(then.settings, self.settings):
             best = f" The best pipeline is {self.folder.path / then.best}." if then.best else ""
             raise ValueError(
-                f"The checkpoint {self.path} is of a run with another config; {found}. Undo that, "
-                f"or remove {self.folder.path} to begin anew.{best} To train a finished pipeline "
-                "further under another schedule, begin a training from its weights: source = "
-                '"..." in place of each factory.'
+                f"The checkpoint {self.path} belongs to a run with another config; {found}. Undo "
+                f"that, or remove {self.folder.path} to start over.{best} To train a finished "
+                "pipeline with another schedule, start a new training from its weights: source = "
+                '"..." instead of each factory.'
             )
         if found := differences(then.environment, environment()):
             logger.warning(
-                "The checkpoint %s was written under other releases or on another device, so "
-                "the weights may end up different in their last digits: %s",
+                "The checkpoint %s was written with other releases or on another device, so "
+                "the weights may differ in their last digits: %s",
                 self.path,
                 found,
             )
@@ -148,9 +148,9 @@ class Replay(Recording):
     def _require_same_batches(self, expected: str) -> None:
         if str(self.train_data) != expected:
             self._refuse(
-                f"The training data aren't those that {self.path} was trained on: batches up to "
-                f"step {self.step} are others"
+                f"The training data differ from those of {self.path}, in the batches up to "
+                f"step {self.step}"
             )
 
     def _refuse(self, what: str) -> NoReturn:
-        raise ValueError(f"{what}. Put them back, or remove {self.folder.path} to begin anew.")
+        raise ValueError(f"{what}. Restore them, or remove {self.folder.path} to start over.")

@@ -1,5 +1,5 @@
-"""Training over several processes, under ``torchrun``, through the config alone.
+"""Training on several processes with ``torchrun``, set up in the config.
 
-Each process, a rank, trains on its share of the data. Their gradients are summed before the
-optimizer sees them: N ranks with batches of n learn as one process with batches of N times n.
+Each process, called a rank, trains on its share of the data. Gradients are summed before the
+optimizer uses them, so N ranks with batches of n train like one process with batches of N times n.
 """

@@ -1,4 +1,4 @@
-"""As many batches on each rank, whatever the batcher."""
+"""The same number of batches on each rank, with any batcher."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,10 +12,12 @@ Batcher = Callable[[Iterable[Example]], Iterable[list[Example]]]
 def make_equal_batches(batcher: Batcher) -> Batcher:
     """Make a batcher that ends an epoch on all ranks when one of them has no batch left.
 
-    For batchers that count words: how many batches they make depends on the Examples. What the
-    other ranks have left is left out of that epoch. The batcher that is returned raises
-    ValueError where a rank has no batch at all, as if all Examples were too long: epochs
-    without a step would follow each other for ever.
+    Use it around batchers that count words, because the number of their batches depends on the
+    Examples. The remaining batches of other ranks are left out of that epoch.
+
+    batcher: another batcher.
+    Raises ValueError in training if a rank has no batch at all, for example if all Examples are too
+    long: otherwise, epochs without a step would repeat forever.
     """
 
     def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
@@ -28,8 +30,8 @@ def make_equal_batches(batcher: Batcher) -> Batcher:
         if not ranks.all_say(following is not None):
             found = "none" if following is None else "one, but another has none"
             raise ValueError(
-                "training.batcher: expected at least one batch an epoch on each rank; rank "
-                f"{ranks.rank} has {found}. Are the texts longer than it takes?"
+                "training.batcher: expected at least one batch per epoch on each rank; rank "
+                f"{ranks.rank} has {found}. Are the texts too long for it?"
             )
         while following is not None:
             yield following

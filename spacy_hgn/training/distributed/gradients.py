@@ -1,4 +1,4 @@
-"""One sum over all ranks of all gradients of a step."""
+"""Sum all gradients of a step over all ranks, in one exchange."""
 
 import math
 from typing import Any, cast
@@ -15,13 +15,13 @@ from ..loop.trained_models import TrainedModels
 class GradientSum:
     """Sums the gradients of a step over all ranks, in one exchange.
 
-    Sums, not means: the losses of spaCy's components are sums over tokens or texts, so that this
-    is the gradient of the ranks' batches as one batch. What ``hgn_ner`` teaches is divided by its
-    tokens later, by those of all ranks.
+    Sums, not means: the losses of spaCy's components are sums over tokens or texts, so the result
+    is the gradient of all ranks' batches as one batch. The gradients of ``hgn_ner`` are later
+    divided by the tokens of all ranks.
 
-    The buffer that is exchanged also says over how many tokens a module's gradients are summed,
-    which rank has which gradient, and whose overflowed: weights that no rank has a gradient of
-    get none, and all ranks skip a step or none.
+    The buffer also holds the number of tokens for each module's gradients, which gradients a rank
+    has, and which overflowed. Weights without a gradient on any rank get none. All ranks skip a
+    step, or none does.
     """
 
     def __init__(self, models: TrainedModels, device: torch.device) -> None:
@@ -41,7 +41,7 @@ class GradientSum:
         self._parts = [part.view(shape) for part, shape in zip(parts, shapes)]
 
     def __call__(self) -> None:
-        """Put the sums into the place of this rank's gradients."""
+        """Replace this rank's gradients by the sums."""
         self.fill()
         dist.all_reduce(self.buffer)
         self.empty()
@@ -65,7 +65,7 @@ class GradientSum:
                 part.copy_(own)
 
     def empty(self) -> None:
-        """Hand out what is in the buffer: modules' gradients are views of it from now on."""
+        """Copy the buffer to the gradients. Those of torch modules become views of it."""
         n = len(self.shims)
         flags = self._flags.split([len(self._parts), n, n, n])
         present, overflowed, counts, tokens = (each.tolist() for each in flags)

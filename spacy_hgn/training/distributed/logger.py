@@ -1,4 +1,4 @@
-"""The registered logger: training over several processes through ``[training.logger]``."""
+"""The registered logger for training on several processes."""
 
 from collections.abc import Callable
 from typing import IO, Any
@@ -27,14 +27,15 @@ def make_distributed_logger(
     timeout: float = 1800,
     progress_bar: bool = False,
 ) -> Logger:
-    """Make a logger under which the processes that ``torchrun`` started train one pipeline.
+    """Make a logger with which processes started by ``torchrun`` train one pipeline.
 
-    logger: tells of the run, on the first rank; None is ``spacy-hgn.ConsoleLogger.v1``, with
-    its progress_bar. backend: torch's; None is gloo on CPUs, NCCL on GPUs. timeout: after how many
-    seconds of waiting for another rank a rank gives up; longer than an evaluation takes.
-    In a single process it is ``logger`` and nothing else.
-    Raises ValueError where there are fewer GPUs than ranks. What it returns raises ValueError
-    where the ranks' pipelines differ, and where the config won't do for several processes.
+    In a single process, it is the logger inside.
+
+    logger: the logger inside, on the first rank; None is ``spacy-hgn.ConsoleLogger.v1``.
+    backend: torch's; None is gloo on CPUs, NCCL on GPUs. timeout: maximum seconds to wait for
+    another rank; longer than an evaluation takes. progress_bar: whether that logger shows one.
+    Raises ValueError if there are fewer GPUs than ranks. The returned logger raises ValueError if
+    the ranks' pipelines differ, and if the config isn't suitable for several processes.
     """
     told = make_console_logger(progress_bar) if logger is None else logger
     if world_size() == 1:
@@ -49,29 +50,29 @@ def make_distributed_logger(
 
 
 def check_config(config: Config) -> None:
-    """Raise ValueError where a config that does for one process won't do for several."""
+    """Raise ValueError if a config isn't suitable for several processes."""
     training = config["training"]
     if CHECKPOINTS in _loggers(training["logger"]):
         raise ValueError(
-            f"training.logger: {CHECKPOINTS} works in a single process alone, but torchrun "
+            f"training.logger: {CHECKPOINTS} only works in a single process, but torchrun "
             f"started {world_size()}. Use another logger, or train without torchrun."
         )
     reader = dot_to_object(config, training["train_corpus"]).get("@readers")
     if reader != READER:
         raise ValueError(
             f"{training['train_corpus']}: expected the reader {READER} around it, got {reader}. "
-            "Without it all ranks train on the same texts."
+            "Without it, all ranks train on the same texts."
         )
     batcher = training["batcher"]["@batchers"]
     if batcher not in BATCHERS:
         raise ValueError(
             f"training.batcher: expected one of {', '.join(BATCHERS)}, got {batcher}. Put "
-            f"{BATCHERS[1]} around it, so that all ranks have as many batches."
+            f"{BATCHERS[1]} around it, so that all ranks have the same number of batches."
         )
 
 
 def _loggers(section: dict[str, Any]) -> list[str]:
-    """The names of a logger and of those inside of it."""
+    """The names of a logger and of all loggers inside it."""
     own = [section["@loggers"]] if "@loggers" in section else []
     inner = [_loggers(value) for value in section.values() if isinstance(value, dict)]
     return own + [name for names in inner for name in names]

@@ -1,4 +1,4 @@
-"""What a rank does in spaCy's loop besides training: whatever keeps it in step with the others."""
+"""Hooks into spaCy's loop that keep the ranks synchronized."""
 
 import random
 import sys
@@ -25,10 +25,10 @@ from .whole_folder import replace_folder
 
 
 class RankHooks(LoopHooks):
-    """Sums gradients over ranks before weights move; the first rank evaluates and writes."""
+    """Sums gradients over ranks before each update. The first rank evaluates and writes."""
 
     def __init__(self, nlp: Language, ranks: Ranks) -> None:
-        """nlp: frozen components are disabled. Raises ValueError for ranks that differ."""
+        """nlp: with frozen components disabled. Raises ValueError if the ranks differ."""
         super().__init__(nlp, _random_numbers(ranks))
         self.ranks = ranks
         self.has_begun = False
@@ -41,11 +41,11 @@ class RankHooks(LoopHooks):
         super().attach()
 
     def before_finish_update(self, optimizer: Optimizer) -> None:
-        """Raises ValueError for averages of weights, and for ranks that read different data."""
+        """Raises ValueError for averaged weights, and if ranks read different data."""
         if optimizer.averages is not None:
             raise ValueError(
                 "training.optimizer.use_averages: expected false under torchrun, got true. Thinc's "
-                "averages leave the weights of torch's modules out."
+                "averages don't include the weights of torch modules."
             )
         if isinstance(optimizer, AdamW):
             optimizer.over_ranks = True
@@ -55,7 +55,7 @@ class RankHooks(LoopHooks):
         self.sum_gradients()
 
     def evaluate(self, examples: Iterable[Example]) -> Scores:
-        """The first rank's scores; the losses so far become all ranks' together."""
+        """The first rank's scores. The losses so far are combined over all ranks."""
         require_same_weights(self.models, self.ranks)
         of_ranks = self.ranks.of_all({name: float(loss) for name, loss in self.losses.items()})
         means = {name for name, pipe in self.nlp.pipeline if is_mean(pipe)}
@@ -70,18 +70,18 @@ class RankHooks(LoopHooks):
         return self.ranks.from_first(scores)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Raises ValueError on other ranks than the first."""
+        """Raises ValueError on any rank but the first."""
         if not self.ranks.is_first:
             raise ValueError(
-                f"Rank {self.ranks.rank}: expected no output folder, got {Path(path).parent}. The "
-                "first rank writes; give it to that one alone, as python -m spacy train does."
+                f"Rank {self.ranks.rank}: expected no output folder, got {Path(path).parent}. "
+                "Only the first rank writes: pass the folder to it alone, as spacy train does."
             )
         replace_folder(
             Path(path), lambda folder: type(self.nlp).to_disk(self.nlp, folder, exclude=exclude)
         )
 
     def detach(self) -> None:
-        """Leave the loop, which writes the pipeline once more."""
+        """Restore the pipeline's methods. spaCy then writes the pipeline once more."""
         super().detach()
         vars(self.nlp)["to_disk"] = self.to_disk
         shard_for(self.nlp, None)
@@ -90,7 +90,7 @@ class RankHooks(LoopHooks):
 
 
 def _random_numbers(ranks: Ranks) -> RandomStream:
-    """The rank's own stream. Outside of it, the ranks' generators are brought into one state."""
+    """The rank's own stream. Outside it, all ranks' generators get the same state."""
     put_random_state(ranks.from_first(random_state()))
     seed = random.getrandbits(31)
     outside = random_state()

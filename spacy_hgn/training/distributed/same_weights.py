@@ -1,4 +1,4 @@
-"""Whether all ranks train the same models."""
+"""Check that all ranks train the same model."""
 
 import zlib
 from typing import Any
@@ -13,7 +13,7 @@ SHOWN = 5
 
 
 def require_same_models(models: TrainedModels, ranks: Ranks) -> None:
-    """Raise ValueError where another rank has other weights' names or shapes, or other labels."""
+    """Raise ValueError if names or shapes of weights, or labels, differ between ranks."""
     own: dict[str, Any] = {
         name: f"{tuple(array.shape)} {array.dtype}" for name, array in models.arrays().items()
     }
@@ -22,24 +22,24 @@ def require_same_models(models: TrainedModels, ranks: Ranks) -> None:
     found = _differences(own, ranks)
     if found:
         raise ValueError(
-            "The ranks' pipelines aren't the same; all must be started with the same config and "
-            f"see the same data: {found}"
+            "The ranks' pipelines differ. Start all with the same config and the same data. "
+            f"Differences: {found}"
         )
 
 
 def require_same_weights(models: TrainedModels, ranks: Ranks) -> None:
-    """Raise ValueError where another rank's weights differ from the first rank's in any bit."""
+    """Raise ValueError if any rank's weights differ from the first rank's in any bit."""
     own = {name: zlib.crc32(_bytes(array)) for name, array in models.arrays().items()}
     found = _differences(own, ranks)
     if found:
         raise ValueError(
-            "The ranks' weights are no longer the same; something in the training differs "
-            f"between ranks, such as a callback of the config. Checksums: {found}"
+            "The ranks' weights are no longer the same. Something in the training differs "
+            f"between ranks, such as a callback in the config. Checksums: {found}"
         )
 
 
 def take_first_weights(models: TrainedModels, ranks: Ranks) -> None:
-    """Have all ranks begin with the first rank's weights."""
+    """Copy the first rank's weights to all ranks."""
     arrays = {}
     for name, array in models.arrays().items():
         sent = array.detach().to(ranks.device, copy=True).contiguous()
@@ -55,7 +55,7 @@ def _bytes(array: torch.Tensor) -> memoryview:
 
 
 def _differences(own: dict[str, Any], ranks: Ranks) -> str:
-    """What each other rank has that the first has otherwise, at most some of it."""
+    """A message with some of the differences from the first rank."""
     first, *others = ranks.of_all(own)
     found = [
         f"{name} is {other.get(name, 'missing')} on rank {rank}, {first.get(name, 'missing')} on 0"

@@ -1,4 +1,4 @@
-"""A corpus of which each rank trains on its share."""
+"""A corpus that is divided between ranks."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
@@ -26,19 +26,22 @@ def make_sharded_corpus(
     limit: int = 0,
     augmenter: Callable | None = None,
 ) -> Corpus:
-    """Make a reader of which each rank trains on every N-th Example.
+    """Make a reader with which each of N ranks trains on every N-th Example.
 
-    corpus: another reader, which yields the same in the same order on all ranks; None is spaCy's
-    ``Corpus.v1`` with the settings that follow. While the pipeline is initialized all ranks see
-    all of it, and so the same labels; in a single process too. All shares are of one size:
-    where N doesn't divide the corpus, its first Examples are used again at its end.
-    What it returns raises ValueError in one of several processes that don't train together.
+    During initialization, and in a single process, the reader yields all Examples, so that all
+    ranks see all labels. All shares have the same size: if N doesn't divide the corpus, its first
+    Examples are used again at the end.
+
+    corpus: another reader, which must yield the same Examples in the same order on all ranks; None
+    is spaCy's ``Corpus.v1`` with the other settings.
+    path, gold_preproc, max_length, limit, augmenter: as in spaCy's ``Corpus.v1``.
+    Raises ValueError while reading in one of several processes that don't train together.
     """
     if corpus is None:
         corpus = create_docbin_reader(path, gold_preproc, max_length, limit, augmenter)
 
-    # A generator, so that it is decided when the reading begins: spaCy's loop calls a reader of
-    # development data before the evaluation that is to have all of them.
+    # A generator, so that the ranks are looked up when reading begins: spaCy's loop calls the
+    # reader of development data before the evaluation, which needs all Examples.
     def read(nlp: Language) -> Iterator[Example]:
         require_together(current_ranks() is not None)
         ranks = _ranks_of.get(nlp)
@@ -51,16 +54,16 @@ def make_sharded_corpus(
 
 
 def shard_for(nlp: Language, ranks: Ranks | None) -> None:
-    """From here on, give this pipeline a rank's share; or again all, for None."""
+    """Give a pipeline its rank's share from now on; None gives it all Examples."""
     _ranks_of.pop(nlp, None)
     if ranks is not None:
         _ranks_of[nlp] = ranks
 
 
 def require_same_size(nlp: Language, ranks: Ranks) -> None:
-    """Raise ValueError where other ranks have read other numbers of Examples to their end.
+    """Raise ValueError if ranks have read different numbers of Examples.
 
-    They would have other numbers of batches, and wait for each other's last ones.
+    They would have different numbers of batches, and wait for each other forever.
     """
     sizes = ranks.of_all(_sizes.get(nlp))
     if len({size for size in sizes if size is not None}) > 1:
@@ -72,7 +75,7 @@ def require_same_size(nlp: Language, ranks: Ranks) -> None:
 
 
 def share(items: Iterable[Item], rank: int, size: int) -> Generator[Item, None, int]:
-    """Every size-th item; as many for each rank. Returns how many items there are."""
+    """Yield every size-th item, the same number on each rank. Returns the number of items."""
     first: list[Item] = []
     count = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""A pipeline's folder that is never seen half written under its name."""
+"""Replace a pipeline's folder without a half-written state."""
 
 import shutil
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Have a folder written beside the one that it replaces, then put it there."""
+    """Write a folder under another name, then replace the old one."""
     unfinished, old = (folder.with_name(folder.name + end) for end in (".unfinished", ".old"))
     for left_over in (unfinished, old):
         shutil.rmtree(left_over, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""What checkpoints and several processes share: a way into spaCy's training loop."""
+"""Hooks into spaCy's training loop, for checkpoints and several processes."""

@@ -1,8 +1,8 @@
-"""Hooks into spaCy's training loop, which has only the logger to call at the end of a step.
+"""Hooks into spaCy's training loop, in which a config can only set the logger.
 
-The loop calls ``update`` of the pipeline once or more a step, ``finish_update`` of its components,
-and, where it evaluates, ``evaluate`` and ``to_disk`` of the pipeline. A config can't name
-functions for these, so they are put in the place of the pipeline's own while it is trained.
+In each step, the loop calls ``update`` of the pipeline once or more and ``finish_update`` of its
+components. When it evaluates, it calls ``evaluate`` and ``to_disk`` of the pipeline. The hooks
+replace these methods during the training.
 """
 
 import sys
@@ -23,30 +23,29 @@ Scores = dict[str, Any]
 
 
 class LoopHooks:
-    """Does what spaCy's loop asks of a pipeline; subclasses add to it.
+    """Methods that spaCy's loop calls. Subclasses extend them.
 
-    What is computed draws random numbers of its own: so batches are drawn alike, whatever is
-    computed between them.
+    Computations have their own random numbers, so that batches don't depend on them.
     """
 
     def __init__(self, nlp: Language, random: RandomStream) -> None:
-        """nlp: frozen components are disabled, as spaCy's loop hands it to a logger."""
+        """nlp: as spaCy's loop passes it to a logger, with frozen components disabled."""
         self.nlp = nlp
         self.random = random
         self.models = TrainedModels(nlp)
         self.losses: Losses = {}
-        """Since the last evaluation; spaCy's loop adds to it."""
+        """Losses since the last evaluation; spaCy's loop adds to them."""
 
     def attach(self) -> None:
-        """From here on, answer spaCy's loop.
+        """Replace the methods.
 
-        Raises ValueError for spaCy's parser and ner as the first: they are compiled.
+        Raises ValueError if the first component is spaCy's parser or ner, which are compiled.
         """
         first = self.models.components[0]
         if not hasattr(first, "__dict__"):
             raise ValueError(
                 f"nlp.pipeline: expected another trained component before {first.name}, which "
-                "can't be watched in training. Put one of yours before it, or the Transformer or "
+                "can't be hooked into. Put another component before it, or the Transformer or "
                 "tok2vec that it listens to."
             )
         finish_update = first.finish_update
@@ -60,7 +59,7 @@ class LoopHooks:
             setattr(self.nlp, name, getattr(self, name))
 
     def detach(self) -> None:
-        """Leave the loop: the pipeline answers for itself again."""
+        """Restore the methods."""
         vars(self.models.components[0]).pop("finish_update")
         for name in ("update", "evaluate", "to_disk"):
             vars(self.nlp).pop(name)
@@ -71,7 +70,7 @@ class LoopHooks:
             return type(self.nlp).update(self.nlp, examples, losses=losses, **settings)
 
     def before_finish_update(self, optimizer: Optimizer) -> None:
-        """All gradients of the step are there, and no weight has moved."""
+        """Called when all gradients of a step are computed, before any weight is updated."""
 
     def evaluate(self, examples: Iterable[Example]) -> Scores:
         with self.random.drawing():
@@ -81,13 +80,13 @@ class LoopHooks:
         type(self.nlp).to_disk(self.nlp, path, exclude=exclude)
 
     def after_step(self, info: Info | None) -> None:
-        """info: None without an evaluation."""
+        """Called after each step. info: None without an evaluation."""
 
 
 def hooked(logger: Logger, make_hooks: Callable[[Language, IO], LoopHooks]) -> Logger:
-    """The logger, with hooks into the loop that it tells of.
+    """Wrap a logger with hooks into the training loop.
 
-    make_hooks: of the pipeline and standard output.
+    make_hooks: a function of the pipeline and standard output.
     """
 
     def setup(

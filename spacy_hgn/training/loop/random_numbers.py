@@ -1,4 +1,4 @@
-"""Where the generators of random numbers stand: Python's, NumPy's and torch's."""
+"""The states of the random number generators of Python, NumPy and torch."""
 
 import random
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ import numpy
 import torch
 
 RandomState = dict[str, Any]
-"""By generator. As JSON, with lists for arrays, it can be put back too."""
+"""States by generator. JSON with lists instead of arrays works too."""
 
 
 def random_state() -> RandomState:
-    """Where the generators stand now; torch's on the current GPU too, once the process uses it.
+    """The current states, including torch's on the current GPU once the process uses it.
 
-    CuPy's is missing: it can't be asked. On a GPU, the dropout of Thinc's own layers, as those of
-    ``spacy.Tok2Vec.v2``, draws from it; that of torch's modules doesn't.
+    CuPy's state can't be read. On a GPU, the dropout of Thinc's own layers uses it, as in
+    ``spacy.Tok2Vec.v2``; the dropout of torch modules doesn't.
     """
     return {
         "python": random.getstate(),
@@ -27,18 +27,18 @@ def random_state() -> RandomState:
 
 
 def put_random_state(state: RandomState) -> None:
-    """Have the generators go on from there."""
+    """Restore the states of the generators."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     numpy.random.set_state(tuple(state["numpy"]))
     torch.set_rng_state(torch.as_tensor(state["torch"], dtype=torch.uint8))
     if state["cuda"] is not None and torch.cuda.is_available():
         on_gpu = torch.as_tensor(state["cuda"], dtype=torch.uint8)
-        torch.cuda.set_rng_state(on_gpu)  # as soon as the process uses the GPU
+        torch.cuda.set_rng_state(on_gpu)  # takes effect once the process uses the GPU
 
 
 class RandomStream:
-    """Random numbers of its own for one part of the work, whatever the others draw."""
+    """A separate stream of random numbers for one part of the work."""
 
     def __init__(self, state: RandomState) -> None:
         self.state = state

@@ -1,4 +1,4 @@
-"""Everything in a pipeline that training changes, by names that any process finds again."""
+"""Everything in a pipeline that training changes, under the same names in any process."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +9,22 @@ from thinc.api import Model, PyTorchShim
 from torch import Tensor, nn
 
 Key = tuple[int, str]
-"""Its number is another one in every process."""
+"""An id, which differs between processes, and an array's name."""
 
 NOT_SETTINGS = ("vocab", "model")
 
 
 class TrainedModels:
-    """The models of the components that are trained: their layers, and torch's modules in them.
+    """The models of all trained components: their layers and torch modules.
 
-    A name is the component's, the layer's place in its model, and the array's.
+    A name consists of the component's name, the index of the layer in its model, and the array's
+    name.
     """
 
     def __init__(self, nlp: Language) -> None:
-        """nlp: frozen components are disabled, as spaCy's loop hands it to a logger.
+        """nlp: as spaCy's loop passes it to a logger, with frozen components disabled.
 
-        Raises ValueError for modules of other libraries than torch, and for no model at all.
+        Raises ValueError for modules of other libraries than torch, and if there is no model.
         """
         self.components: list[Any] = [proc for _, proc in nlp.pipeline if is_trained(proc)]
         if not self.components:
@@ -36,13 +37,13 @@ class TrainedModels:
                 for j, shim in enumerate(layer.shims):
                     if not isinstance(shim, PyTorchShim):
                         raise ValueError(
-                            "Checkpoints and several processes take Thinc's and torch's models "
-                            f"alone, but {component.name} has a {type(shim).__name__}."
+                            "Checkpoints and several processes only support models of Thinc "
+                            f"and torch, but {component.name} has a {type(shim).__name__}."
                         )
                     self.shims[f"{component.name}.{i}.{j}"] = shim
 
     def arrays(self) -> dict[str, Tensor]:
-        """All weights, with what torch's modules and gradient scalers hold besides."""
+        """All weights, and the buffers of torch modules and gradient scalers."""
         of_thinc = {
             f"{place}.{name}": torch.tensor(layer.ops.to_numpy(layer.get_param(name)))
             for place, layer, name in self.params()
@@ -50,13 +51,13 @@ class TrainedModels:
         return {**of_thinc, **dict(self._of_torch())}
 
     def load(self, arrays: dict[str, Tensor]) -> None:
-        """Take back what ``arrays`` returned. Raises ValueError for those of other models."""
+        """Load the result of ``arrays``. Raises ValueError if it belongs to other models."""
         own = {name: array.shape for name, array in self.arrays().items()}
         given = {name: array.shape for name, array in arrays.items()}
         if strange := {name for name, _ in own.items() ^ given.items()}:
             raise ValueError(
-                "The checkpoint's weights belong to other models: these lack, are too many, or "
-                f"have another shape: {', '.join(sorted(strange))}."
+                "The checkpoint's weights belong to other models. Missing, unexpected, or with "
+                f"another shape: {', '.join(sorted(strange))}."
             )
         for place, layer, name in self.params():
             layer.set_param(name, layer.ops.xp.array(arrays[f"{place}.{name}"].numpy()))
@@ -64,20 +65,20 @@ class TrainedModels:
             tensor.copy_(arrays[name])
 
     def params(self) -> Iterator[tuple[str, Model, str]]:
-        """Each array of Thinc's own layers: the layer's place, the layer, the array's name."""
+        """Each array of Thinc's own layers: the layer's name, the layer, the array's name."""
         for place, layer in self.layers.items():
             for name in layer.param_names:
                 if layer.has_param(name):
                     yield place, layer, name
 
     def parameters(self) -> Iterator[tuple[str, Any, str, nn.Parameter]]:
-        """Each weight of torch's modules: the shim's place, the shim, the weight's name, and it."""
+        """Each weight of torch modules: names of shim and weight, and both themselves."""
         for place, shim in self.shims.items():
             for name, weight in parameters_of(shim):
                 yield place, shim, name, weight
 
     def keys(self) -> dict[Key, str]:
-        """The names of all weights, by what Thinc's optimizers know them by."""
+        """The names of all weights, by their keys in Thinc's optimizers."""
         of_thinc = {(layer.id, name): f"{place}.{name}" for place, layer, name in self.params()}
         return of_thinc | {
             (shim.id, name): f"{place}.{name}" for place, shim, name, _ in self.parameters()
@@ -86,8 +87,8 @@ class TrainedModels:
     def gradients(self) -> list[str]:
         """The names of weights that have a gradient.
 
-        After an update they are zero; but Thinc's optimizers go on moving such weights, and
-        leave those alone that have none.
+        After an update, the gradients are zero. Thinc's optimizers still update such weights, but
+        not weights without a gradient.
         """
         params, parameters = self.params(), self.parameters()
         of_thinc = [f"{place}.{name}" for place, layer, name in params if layer.has_grad(name)]
@@ -104,9 +105,9 @@ class TrainedModels:
                 weight.grad = torch.zeros_like(weight)
 
     def settings(self) -> dict[str, Tensor]:
-        """What components hold besides weights and vocabulary, as bytes.
+        """The settings of components as bytes, without weights and vocabulary.
 
-        A callback of the config may change that on the way, as one that calibrates does.
+        A callback in the config may change them during training, as calibration does.
         """
         return {
             component.name: torch.frombuffer(bytearray(_settings_of(component)), dtype=torch.uint8)
@@ -114,7 +115,7 @@ class TrainedModels:
         }
 
     def load_settings(self, settings: dict[str, Tensor]) -> None:
-        """Take back what ``settings`` returned."""
+        """Load the result of ``settings``."""
         for component in self.components:
             stored = settings[component.name].numpy().tobytes()
             if stored != _settings_of(component):
@@ -130,12 +131,12 @@ class TrainedModels:
 
 
 def is_trained(component: Any) -> bool:
-    """Whether spaCy's loop has an optimizer update the component, unless it's frozen."""
+    """Whether spaCy's loop updates the component, unless it is frozen."""
     return getattr(component, "is_trainable", False) and isinstance(component.model, Model)
 
 
 def parameters_of(shim: Any) -> list[tuple[str, nn.Parameter]]:
-    """The weights of a shim's module, which may not have been made yet."""
+    """The weights of a shim's module; empty if it hasn't been built yet."""
     return [] if shim._model is None else list(shim._model.named_parameters())
 
 

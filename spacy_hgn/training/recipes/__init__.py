@@ -1,4 +1,4 @@
-"""Recipes: whole settings of a training, by name. Each is a file in this folder."""
+"""Recipes: complete sets of training settings. Each is a file in this folder."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,24 @@ MODEL = "components.hgn_ner.model"
 HERO = "components.transformer.model"
 FROZEN_HERO = "spacy-hgn.FrozenTransformer.v1"
 
+LEAST_STEPS = 200
+"""The minimum for a small corpus, because nothing is learnt in 10 steps."""
+
 DOCS_AT_ONCE = 32
-"""In a pipeline with a frozen Hero: each token of a Doc has vectors of all layers."""
+"""Docs per batch with a frozen Hero, because each token holds the vectors of all layers."""
 
 
 class RecipeError(ValueError):
-    """There is no such recipe, or a setting that contradicts it."""
+    """The recipe doesn't exist, or a setting contradicts it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole setting of a training.
+    """A complete set of training settings.
 
-    epochs: to train for. warmup: the part of all steps in which the learning rates rise.
-    settings: of a config, in spaCy's dotted form. large: a corpus of more ``sentences`` than
-    these has ``epochs`` of its own; None is no such.
+    epochs: the number to train for. warmup: the share of all steps in which learning rates rise.
+    settings: of a config, in spaCy's dotted form. large: ``epochs`` for a corpus with more than
+    ``sentences``; None uses the same epochs.
     """
 
     name: str
@@ -41,45 +44,44 @@ class Recipe:
 
     @property
     def batch(self) -> int:
-        """Sentences in a step."""
+        """Sentences per step."""
         return self.settings["training.batcher.size"]
 
     @property
     def trains_hero(self) -> bool:
-        """Whether the Hero learns too."""
+        """Whether the Hero is trained."""
         return self.name != FROZEN
 
     def count_epochs(self, sentences: int) -> int:
-        """Those over a corpus. sentences: to train on."""
+        """The epochs for a corpus. sentences: the number to train on."""
         if self.large is not None and sentences > self.large["sentences"]:
             return self.large["epochs"]
         return self.epochs
 
     def count_steps(self, sentences: int) -> int:
-        """Those of all epochs. sentences: to train on."""
-        return self.count_epochs(sentences) * ceil(sentences / self.batch)
+        """The steps in all epochs, at least ``LEAST_STEPS``. sentences: the number to train on."""
+        return max(self.count_epochs(sentences) * ceil(sentences / self.batch), LEAST_STEPS)
 
     def with_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The recipe's settings, and others in the place of some of them or besides.
+        """The recipe's settings with overrides and additions.
 
-        Raises RecipeError for one that contradicts the recipe: under another name it would be
-        fine.
+        Raises RecipeError if one contradicts the recipe.
         """
         found = {**self.settings, **given}
         if problem := next(_contradictions(self, found), None):
             raise RecipeError(
-                f"The recipe {self.name} {problem}. Choose another recipe, or leave that away."
+                f"The recipe {self.name} {problem}. Choose another recipe, or leave this out."
             )
         return found
 
 
 def recipe_names() -> list[str]:
-    """The default first."""
+    """The names of all recipes, the default first."""
     return sorted((path.stem for path in FOLDER.glob("*.cfg")), key=lambda n: (n != DEFAULT, n))
 
 
 def read_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises RecipeError if there is none."""
+    """Read a recipe by name. Raises RecipeError if it doesn't exist."""
     if name not in recipe_names():
         raise RecipeError(
             f"Unknown recipe: expected one of {', '.join(recipe_names())}, got {name!r}."
@@ -91,23 +93,23 @@ def read_recipe(name: str) -> Recipe:
 
 
 def choose_recipe(name: str | None, is_frozen: bool) -> str | None:
-    """The name of the recipe that is wanted, where ``frozen`` may be said besides; None is none.
+    """The name of the recipe, given its name and ``--frozen``; None if neither is given.
 
-    Raises RecipeError where the two contradict each other.
+    Raises RecipeError if they contradict each other.
     """
     if not is_frozen:
         return name
     if name not in (None, FROZEN):
         raise RecipeError(
-            f"A frozen Hero has a recipe of its own, {FROZEN}; got the recipe {name} besides. "
-            "Leave one of them away."
+            f"A frozen Hero has its own recipe, {FROZEN}, but got the recipe {name} too. "
+            "Leave out one of them."
         )
     return FROZEN
 
 
 def fit_to_hero(config: Config) -> None:
-    """Let a config that was written for a Hero that learns say what is so of a frozen one: it
-    learns nothing, and its Docs are heavy. Other configs stay as they are."""
+    """Adapt a config to a frozen Hero, if it has one: no learning rate for the Hero, and smaller
+    batches, because its Docs need more memory."""
     hero = config["components"].get("transformer", {}).get("model", {})
     if hero.get("@architectures") != FROZEN_HERO:
         return
@@ -118,7 +120,7 @@ def fit_to_hero(config: Config) -> None:
 
 
 def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
-    """What settings say against a recipe, each in words that follow its name."""
+    """Contradictions between settings and a recipe, as messages that follow its name."""
     windows = settings[f"{MODEL}.windows"]
     if recipe.name == "fast" and isinstance(windows, list) and len(windows) > 1:
         yield f"has one window at most, got windows {windows}"
@@ -137,7 +139,7 @@ def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str
 
 
 def _contradictions_about_hero(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Whether it learns."""
+    """Contradictions about whether the Hero is trained."""
     name = settings.get(f"{HERO}.@architectures")
     if recipe.trains_hero:
         if name == FROZEN_HERO:
@@ -160,8 +162,8 @@ PUBLISHED = (
     f"{MODEL}.edges",
     f"{MODEL}.feed_forward",
 )
-"""What the recipe ``paper`` isn't itself without. Windows, fusion, recurrence and rate vary in
-the paper too; precision doesn't change what is computed."""
+"""Settings that the recipe ``paper`` requires. Windows, fusion, recurrence and learning rate vary
+in the paper too; precision doesn't change the method."""
 
 UNPUBLISHED = {
     f"{HERO}.trained_layers": None,
@@ -169,7 +171,7 @@ UNPUBLISHED = {
     f"{MODEL}.head_dropout": False,
     f"{MODEL}.members": 1,
 }
-"""What the paper's model hasn't, each as it is without."""
+"""Settings that the paper's model doesn't have, with their neutral values."""
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
