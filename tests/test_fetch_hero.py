@@ -14,6 +14,8 @@ import pytest
 import srsly
 from interruption import die, ending_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FILES = [
     "config.json",

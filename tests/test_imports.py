@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import tomllib
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "transformers", "spacy_transformers", "pandas", "pyarrow", "ray"}
 HEAVY |= {"scipy", "matplotlib", "spacy_hgn.hero", "spacy_hgn.gang", "spacy_hgn.tagger"}
 

@@ -20,6 +20,8 @@ from spacy.util import load_config
 from spacy_hgn.corpora.stats import count_parts
 from spacy_hgn.training.init_config import make_training_config
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FILES = ["project.yml", "configs", "scripts", "assets/sample"]
 ASSETS = os.environ.get("HGN_ASSETS")

@@ -10,7 +10,10 @@ import pytest
 
 from .helpers import annotate, annotate_in_a_process, documents_in, files_in, ids_of, write_corpus
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+]
 
 MOMENTS = [
     pytest.param(("run.claim_output", 1), 0, id="before anything is written"),

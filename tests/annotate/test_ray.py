@@ -22,6 +22,8 @@ from .helpers import (
     write_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray.data", reason="Ray isn't installed: pip install 'spacy-hgn[ray]'")
 
 OPTIONS = ["--shard-size", 8, "--batch-size", 3]

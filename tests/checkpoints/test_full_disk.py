@@ -6,6 +6,8 @@ from spacy_hgn.training.checkpoints.folder import CheckpointFolder
 
 from .helpers import CHECKPOINTS, cnn_config, files, table, train
 
+pytestmark = pytest.mark.slow
+
 resource = pytest.importorskip("resource", reason="Windows can't limit the size of files")
 write = CheckpointFolder.write
 

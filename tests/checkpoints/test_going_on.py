@@ -11,6 +11,8 @@ from thinc.api import Config, fix_random_seed
 
 from .helpers import CHECKPOINTS, cnn_config, ending_in, hero_config, table, train
 
+pytestmark = pytest.mark.slow
+
 ADAM = {"@optimizers": "Adam.v1", "learn_rate": 0.01}
 GROWING = {"@schedules": "compounding.v1", "start": 2, "stop": 6, "compound": 1.3}
 LOWER_CASE = {"@augmenters": "spacy.lower_case.v1", "level": 0.5}

@@ -11,6 +11,8 @@ from spacy.tokens import DocBin
 from .conftest import make_folder
 from .helpers import CHECKPOINTS, cnn_config, ending_in, train, write_corpus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stopped_once(tmp_path_factory):

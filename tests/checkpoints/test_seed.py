@@ -3,7 +3,11 @@
 import hashlib
 from pathlib import Path
 
+import pytest
+
 from .helpers import files, hero_config, train
+
+pytestmark = pytest.mark.slow
 
 
 def digest(folder: Path) -> str:

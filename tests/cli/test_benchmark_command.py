@@ -26,6 +26,8 @@ from spacy_hgn.cli.benchmark import benchmark, read_texts
 from spacy_hgn.cli.measuring import Candidate, Measurement, models_of
 from spacy_hgn.tagger.flat import shim_of
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--rounds", "1", "--batch-size", "2")
 COLUMNS = "Tim\tB-PERSON\nCook\tI-PERSON\nlives\tO\n\nIt\tO\nrains\tO\n"
 JSONL = json.dumps({"text": "Tim Cook lives", "entities": [[0, 8, "PERSON"]]})

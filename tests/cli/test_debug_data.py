@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 import spacy_hgn.cli  # noqa: F401  (adds the subcommands to the app)
 
+pytestmark = pytest.mark.slow
+
 VOCAB = spacy.blank("xx").vocab
 PLACES = [f"Place{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from spacy_hgn.cli.checked_train import look_at
 from spacy_hgn.training.init_config import make_training_config
 
+pytestmark = pytest.mark.slow
+
 
 def run(*words):
     """Exit status and output, all white space made single blanks."""

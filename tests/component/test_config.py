@@ -81,6 +81,7 @@ def test_configs_make_pipelines(name, tiny_bert):
     assert nlp.get_pipe("transformer").listening_components == ["hgn_ner"]
 
 
+@pytest.mark.slow
 def test_names_are_found_by_a_process_that_imports_spacy_alone():
     code = """
 import spacy

@@ -15,6 +15,8 @@ from spacy_hgn.tagger.flat import shim_of
 
 from .helpers import TEXTS, make_examples, make_hero_nlp, make_nlp, train
 
+pytestmark = pytest.mark.slow
+
 
 def module_of(nlp):
     return shim_of(nlp.get_pipe("hgn_ner").model.get_ref("flat"))._model

@@ -106,6 +106,7 @@ def test_learns(is_frozen, tiny_bert, tmp_path):
     assert_same(probabilities(spacy.load(tmp_path), MIXED), probabilities(nlp, MIXED))
 
 
+@pytest.mark.slow
 def test_a_tok2vec_for_another_component(tiny_bert, tmp_path):
     nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))

@@ -11,6 +11,8 @@ from spacy_hgn.explain.page import render_page
 
 from .helpers import TEXTS
 
+pytestmark = pytest.mark.slow
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -59,6 +59,7 @@ def test_spancat_over_a_cnn(windows, fusion, tmp_path):
     assert_finds_spans(spacy.load(tmp_path))
 
 
+@pytest.mark.slow
 def test_spancat_over_a_transformer(tiny_bert, tmp_path):
     nlp = spacy.blank("xx")
     nlp.add_pipe("transformer", config=transformer_config(tiny_bert))

@@ -105,6 +105,7 @@ def test_a_disabled_transformer(tiny_nlp):
     assert_finds(tiny_nlp)
 
 
+@pytest.mark.slow
 def test_an_excluded_transformer(tiny_folder):
     code = f"import spacy; spacy.load({str(tiny_folder)!r}, exclude=['transformer'])('Tim Cook.')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -126,6 +127,7 @@ def test_replaced_listeners(tiny_nlp, tmp_path):
     assert_finds(loaded)
 
 
+@pytest.mark.slow
 def test_replaced_listeners_of_a_pretrained_hero(minilm_folder, tmp_path):
     nlp = spacy.load(minilm_folder)
     nlp.replace_listeners("transformer", "hgn_ner", ["model.tok2vec"])

@@ -146,6 +146,7 @@ def assert_processes_agree(folder: Path, start_method: str, tmp_path: Path) -> N
     assert "TOKENIZERS_PARALLELISM" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forking is safe on Linux alone")
 def test_forked_processes(minilm_folder, tmp_path):
     assert_processes_agree(minilm_folder, "fork", tmp_path)

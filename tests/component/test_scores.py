@@ -108,6 +108,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start_method", "options"), [("fork", []), ("spawn", []), ("fork", ["merged"])]
 )
@@ -232,6 +233,7 @@ assert [ent._.score for ent in doc.ents] == doc.spans["hgn_ner"].attrs["scores"]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "warning"),
     [
@@ -304,6 +306,7 @@ def test_groups_stay_right_when_tokens_are_merged_and_split(nlp):
     ]
 
 
+@pytest.mark.slow
 def test_importing_registers_nothing():
     code = """
 import spacy_hgn.hgn_ner

@@ -78,6 +78,7 @@ def test_any_tag_scheme_and_decoder_round_trip(tag_scheme, decoder, tmp_path):
     assert probabilities(loaded)[0].shape == (7, 1 + 3 * {"bio": 2, "biluo": 4}[tag_scheme])
 
 
+@pytest.mark.slow
 def test_pretrained_hero_overfits_and_round_trips(minilm_folder):
     nlp = spacy.load(minilm_folder)
     assert_finds(nlp)

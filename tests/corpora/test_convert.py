@@ -121,6 +121,7 @@ def test_unknown_options(write, out, options):
     assert options[0] in output
 
 
+@pytest.mark.slow
 def test_lang(write, out):
     path = write(to_lines({"text": "C'est l'amour", "entities": [[8, 13, "X"]]}), "a.jsonl")
     code, output = convert(path, out)
@@ -244,6 +245,7 @@ def test_help_states_the_rule():
     assert "begins a new one" in " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_command_of_spacy(write, out):
     command = [sys.executable, "-m", "spacy", "hgn", "convert", str(write(TSV)), str(out)]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}

@@ -8,9 +8,12 @@ from spacy_hgn.corpora.formats import read_corpus
 
 ASSETS = os.environ.get("HGN_ASSETS")
 
-pytestmark = pytest.mark.skipif(
-    not ASSETS, reason="HGN_ASSETS is not set: it names the folder of the real corpora"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not ASSETS, reason="HGN_ASSETS is not set: it names the folder of the real corpora"
+    ),
+]
 
 # Sentences and entities, as published.
 COUNTS = {

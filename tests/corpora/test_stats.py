@@ -56,6 +56,7 @@ def corpus(write, tmp_path):
     return write_parts
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not ASSETS, reason="HGN_ASSETS is not set: it names the folder of the real corpora"
 )

@@ -28,6 +28,8 @@ from spacy_hgn.training.loop.trained_models import TrainedModels
 
 from .helpers import in_group
 
+pytestmark = pytest.mark.slow
+
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.integers(0, 30), st.integers(1, 8))

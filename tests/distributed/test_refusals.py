@@ -9,6 +9,8 @@ from spacy_hgn.training.distributed.logger import check_config
 
 from .helpers import ranks_config, train
 
+pytestmark = pytest.mark.slow
+
 
 def refused(configs: list[Config], folder) -> list[str]:
     outcomes = train(configs, folder)

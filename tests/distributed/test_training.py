@@ -9,6 +9,8 @@ from spacy_hgn.training.loop.trained_models import TrainedModels
 
 from .helpers import ranks_config, train
 
+pytestmark = pytest.mark.slow
+
 
 def test_ranks_have_the_same_weights_after_each_step(tiny_bert, folder):
     config = ranks_config(tiny_bert, **{"training.accumulate_gradient": 2})

@@ -20,6 +20,8 @@ from spacy_hgn.backend.optimizer import AdamW
 
 from .pages import PAGES, ROOT, blocks_of, name_of
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Maria Kowalczyk joined Siemens in Lisbon."
 GOLD = [(TEXT, [(0, 15, "PERSON"), (23, 30, "ORG"), (34, 40, "GPE")])]
 CLEANER = {"attrs": {"_.trf_data": None}}

@@ -16,6 +16,8 @@ from spacy_hgn.experiments.grid_file import CorpusSource, GridError
 
 from .conftest import PART_SIZES
 
+pytestmark = pytest.mark.slow
+
 CACHE = Path("cache")
 TINY = CorpusSource(source="tiny")
 

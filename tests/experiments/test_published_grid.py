@@ -16,6 +16,8 @@ from spacy_hgn.experiments.train import train
 
 from .conftest import ROOT, make_job, write_grid, write_sample
 
+pytestmark = pytest.mark.slow
+
 GRID = ROOT / "experiments" / "published.yml"
 ARCHITECTURES = {
     "bert-large-cased": build_bert_cased,

@@ -21,6 +21,8 @@ from spacy_hgn.experiments.scores import get_gold, score
 
 from .conftest import make_job, write_grid, write_sample
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path("results") / "grid"
 PAGES = Path("pages")
 RECALLS = {"base": 0.4, "mlp": 0.9, "dot": 0.4}

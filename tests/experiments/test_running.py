@@ -22,6 +22,8 @@ from spacy_hgn.util.environment import describe_software
 
 from .conftest import write_grid
 
+pytestmark = pytest.mark.slow
+
 RUN = ["hgn", "experiment", "run", "grid.yml", "--threads", "1"]
 GRID = Path("grid.yml")
 RUNS = Path("results") / "grid" / "runs.jsonl"

@@ -12,6 +12,8 @@ from spacy_hgn.experiments.plan import TRAINING
 
 from .conftest import make_job, write_grid
 
+pytestmark = pytest.mark.slow
+
 LOSSES = {
     "default": [4.14128, 8.31082, 8.07712, 7.97178, 7.87430],
     "fast": [4.02889, 8.08760, 7.78314, 7.62609, 7.54525],

@@ -14,6 +14,8 @@ from spacy_hgn.experiments.one_run import do_job
 
 from .conftest import PART_SIZES, make_job, write_grid
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 3
 
 

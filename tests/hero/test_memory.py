@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 READ = """
 import random, torch
 from spacy_transformers.span_getters import get_doc_spans

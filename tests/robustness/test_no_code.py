@@ -17,6 +17,8 @@ from spacy_hgn.hero.hero_files import hero_from_bytes
 from .helpers import hero_message
 from .trying import tally
 
+pytestmark = pytest.mark.slow
+
 GUARD = Path(__file__).parent / "guard.py"
 
 

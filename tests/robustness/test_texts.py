@@ -11,6 +11,8 @@ from .hard_texts import PIECES, docs, merges, texts
 from .helpers import PIPELINES
 from .trying import tally, tries
 
+pytestmark = pytest.mark.slow
+
 
 def assert_whole(nlp: Language, doc: Doc) -> None:
     """The Doc's answer: probabilities for each token, entities that may be, their scores."""
@@ -93,6 +95,7 @@ def test_a_doc_retokenized_afterwards_keeps_the_scores_of_what_is_left(nlp, data
     tally("Docs retokenized behind hgn_ner", "kept entities and scores")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nlp", PIPELINES[:1], ids="-".join, indirect=True)
 @pytest.mark.parametrize("n_tokens", [0, 1, 2, 2047, 2048, 2049, 50_000])
 def test_a_doc_of_any_length_gets_a_whole_answer(nlp, n_tokens):

@@ -47,6 +47,7 @@ def corpus(tmp_path):
     return tmp_path / "corpus.spacy"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimize", OPTIMIZATIONS)
 def test_spacy_train_takes_the_config_as_it_is(optimize, tiny_bert, corpus, tmp_path):
     path = tmp_path / "hgn.cfg"
@@ -107,6 +108,7 @@ def test_a_recipe_may_be_named_apart_from_the_purpose(write):
     assert config["components"]["hgn_ner"]["decoder"] == "argmax"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--frozen"], ["--recipe", "frozen"]])
 def test_spacy_train_takes_the_config_of_a_frozen_hero(options, tiny_bert, corpus, tmp_path):
     path = tmp_path / "hgn.cfg"
@@ -121,6 +123,7 @@ def test_spacy_train_takes_the_config_of_a_frozen_hero(options, tiny_bert, corpu
     assert nlp.batch_size == 32
 
 
+@pytest.mark.slow
 def test_a_frozen_hero_leaves_nothing_to_fill_in(tmp_path, write):
     write("--frozen", "--members", "3")
     path, filled = tmp_path / "folder" / "hgn.cfg", tmp_path / "filled.cfg"
