@@ -1,6 +1,6 @@
 """``spacy hgn annotate``: the entities of any number of texts, in shards."""
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,7 @@ SOME_FAILED = 3
 """Exit status of a finished run in which some documents couldn't be annotated."""
 
 
-class TextFormat(str, Enum):
+class TextFormat(StrEnum):
     auto = "auto"
     text = "text"
     jsonl = "jsonl"
@@ -26,12 +26,12 @@ class TextFormat(str, Enum):
     docbin = "docbin"
 
 
-class Unit(str, Enum):
+class Unit(StrEnum):
     line = "line"
     file = "file"
 
 
-class To(str, Enum):
+class To(StrEnum):
     parquet = "parquet"
     docbin = "docbin"
 

@@ -1,7 +1,7 @@
 """``spacy hgn benchmark``: speed and F1 of a pipeline by precision and batch size."""
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from spacy_hgn.cli.measuring import Measurement
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
 

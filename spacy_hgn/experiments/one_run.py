@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from math import ceil
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -63,7 +63,7 @@ def do_job(job: Job, folder: Path, listen: Listener) -> RunResult:
     config = build_config(job.run, job.config, job.sentences)
     trained = train(config, PROTOCOLS[job.run.protocol], job.paths(), folder, listen)
     record = {**job.describe(), **trained.describe(), "git": revision}
-    record["finished"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
     if trained.best_epoch:  # in epochs, even if dev is scored less often
         per_score = job.run.epochs / len(trained.dev_f1)
         record["best_epoch"] = ceil(trained.best_epoch * per_score)
