@@ -14,7 +14,7 @@ from typing import Any
 import spacy
 import srsly
 from fetch_hero import full_name
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 from judged_sentences import ERRORS, RIGHT, Entity, Judged, Sentence, choose, judge_sentences
 from markupsafe import Markup
 from spacy.cli._util import setup_gpu
@@ -25,6 +25,7 @@ from spacy.training import Corpus
 
 from spacy_hgn.corpora.stats import Counts, count_parts
 from spacy_hgn.entities.score import score_of
+from spacy_hgn.explain.page import page_environment
 
 SHOWN = 24
 """Sentences of test."""
@@ -81,15 +82,7 @@ def render(
 
     sentences: all of test. docs: other texts, whose gold isn't known. hero: the Transformer's name.
     """
-    folder = Path(__file__).parent / "page"
-    loaders = [FileSystemLoader(folder), PackageLoader("spacy_hgn.explain.page", "")]
-    environment = Environment(
-        loader=ChoiceLoader(loaders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(FileSystemLoader(Path(__file__).parent / "page"))
     environment.filters.update(percent=percent, plural=plural)
     telling = [each for each in sentences if each.gold or each.predicted]
     shown = choose(telling, SHOWN)

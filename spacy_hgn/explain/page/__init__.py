@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from spacy.displacy.render import EntityRenderer
 
@@ -38,13 +38,7 @@ def render_page(explanation: Explanation, title: str) -> str:
     script = files(__name__).joinpath("script.js").read_text(encoding="utf8")
     heats = _heats(explanation)
     digest = hashlib.sha256(script.encode()).digest()
-    environment = Environment(
-        loader=PackageLoader(__name__, ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters["score"] = _format
     return environment.get_template("template.html").render(
         title=title,
@@ -57,6 +51,20 @@ def render_page(explanation: Explanation, title: str) -> str:
         borders=[(each, _borders(explanation, each)) for each in explanation.entities],
         script=Markup(script),
         script_hash=f"sha256-{base64.b64encode(digest).decode()}",
+    )
+
+
+def page_environment(*loaders: BaseLoader) -> Environment:
+    """Where pages come from templates: everything is escaped, and a missing value is an error.
+
+    loaders: are asked before this folder.
+    """
+    return Environment(
+        loader=ChoiceLoader([*loaders, PackageLoader(__name__, "")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
