@@ -40,7 +40,7 @@ def build_hero_gang_tagger(
     tok2vec: the Hero: any layer from Docs to token vectors, usually a TransformerListener.
     windows: odd widths of the windows around each token, each once; [] is the plain Transformer,
         without Gang and fusion.
-    recurrence: the unit that reads a window, lstm, gru, rnn, cnn or mlp.
+    recurrence: the unit that reads a window, lstm, bilstm, gru, rnn, cnn or mlp.
     fusion: the combination of windows and Hero, dot, add, concat or mlp.
     dropout: rate on the Hero's vectors in training. ``nlp.update(drop=...)`` overrides it, and so
         does ``training.dropout`` in ``spacy train``.

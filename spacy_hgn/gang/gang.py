@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from .bilstm import BiLSTM
 from .feedforward import CNN, MLP
 from .lstm import LSTM
 from .recurrent import GRU, RNN
@@ -22,6 +23,7 @@ from .windows import cut_windows
 
 RECURRENCES: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": LSTM,
+    "bilstm": BiLSTM,
     "gru": GRU,
     "rnn": RNN,
     "cnn": CNN,

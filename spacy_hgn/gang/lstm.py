@@ -57,12 +57,15 @@ class LSTM(nn.Module):
             z, self.project.weight * both.unsqueeze(1), self.project.bias * both
         )
         rightward, leftward = inputs.chunk(2, dim=-1)
-        block = self._runs_together(inputs)
+        from_left, from_right = self._readings(window, self._runs_together(inputs))
         halves = [
-            self._half_states(rightward, self.recur_right, window.rightward(block)),
-            self._half_states(leftward, self.recur_left, window.leftward(block)),
+            self._half_states(rightward, self.recur_right, from_left),
+            self._half_states(leftward, self.recur_left, from_right),
         ]
         return torch.cat(halves, dim=-1) * 2
+
+    def _readings(self, window: Window, block: int | None) -> tuple[WindowRuns, WindowRuns]:
+        return window.rightward(block), window.leftward(block)
 
     def _half_states(self, inputs: Tensor, recur: nn.Linear, reading: WindowRuns) -> Tensor:
         weights = recur.weight * (2 * self.scale).unsqueeze(1)

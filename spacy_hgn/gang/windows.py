@@ -64,6 +64,14 @@ class Window:
         """Read the windows right to left. block: see ``share_runs``."""
         return share_runs(self._places + self.right, self._steps, -1, self.device, block)
 
+    def rightward_to_token(self, block: int | None = None) -> WindowRuns:
+        """Read left to right, from the window's left end to its token. block: as above."""
+        return share_runs(self._places - self.left, self.left + 1, +1, self.device, block)
+
+    def leftward_to_token(self, block: int | None = None) -> WindowRuns:
+        """Read right to left, from the window's right end to its token. block: as above."""
+        return share_runs(self._places + self.right, self.right + 1, -1, self.device, block)
+
     def inside(self, offset: int) -> Tensor:
         """Whether each token's window has a neighbour at an offset. *Shape:* (tokens, 1)"""
         side = self.left if offset < 0 else self.right

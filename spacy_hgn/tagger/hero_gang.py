@@ -191,7 +191,7 @@ def check_settings(
 ) -> dict[str, Any]:
     """Check the settings of ``HeroGang``, and ``edges`` and ``members`` of the shim.
 
-    windows: odd widths, each once. recurrence: lstm, gru, rnn, cnn or mlp. fusion: a key of
+    windows: odd widths, each once. recurrence: a key of ``gang.RECURRENCES``. fusion: a key of
     ``FUSIONS``. edges: whether windows read the edges of texts. Without windows, these three have
     no effect and are left out. feed_forward: hidden units in multiples of the width. members: the
     number of heads. Returns the settings. Raises ValueError for invalid ones.

@@ -108,7 +108,7 @@ def test_impossible_windows_are_refused(windows):
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
-    [("recurrence", "lstm, gru, rnn, cnn, mlp"), ("fusion", "mlp, dot, concat, add")],
+    [("recurrence", "lstm, bilstm, gru, rnn, cnn, mlp"), ("fusion", "mlp, dot, concat, add")],
 )
 def test_unknown_units_and_fusions_are_refused(setting, expected):
     with pytest.raises(ValueError, match=f"Unknown {setting}: expected one of {expected}, got 'x'"):

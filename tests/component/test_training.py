@@ -34,7 +34,7 @@ from .helpers import (
     weights_of,
 )
 
-RECURRENCES = ("lstm", "gru", "rnn", "cnn", "mlp")
+RECURRENCES = ("lstm", "bilstm", "gru", "rnn", "cnn", "mlp")
 FUSIONS = ("mlp", "dot", "concat", "add")
 
 

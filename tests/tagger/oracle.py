@@ -9,7 +9,7 @@ import math
 
 import numpy
 
-RECURRENCES = ("lstm", "gru", "rnn", "cnn", "mlp")
+RECURRENCES = ("lstm", "bilstm", "gru", "rnn", "cnn", "mlp")
 FUSIONS = ("mlp", "dot", "concat", "add")
 
 
@@ -98,6 +98,22 @@ def read_both_ways(step):
     return unit
 
 
+def read_up_to_token(step):
+    """A unit that reads from either end of the window up to the token."""
+
+    def unit(text, i, window, weights, xp):
+        before = window_around(text[: i + 1], i, window)
+        after = window_around(text[i:], 0, window)
+        return xp.concatenate(
+            [
+                last_state(step, list(before), weights["right"], xp),
+                last_state(step, list(after)[::-1], weights["left"], xp),
+            ]
+        )
+
+    return unit
+
+
 def last_state(step, tokens, weights, xp):
     """Read the tokens in the order given, from a state of zeros."""
     W, b, U, c = weights
@@ -153,6 +169,7 @@ def cnn_unit(text, i, window, weights, xp):
 
 UNITS = {
     "lstm": read_both_ways(lstm_step),
+    "bilstm": read_up_to_token(lstm_step),
     "gru": read_both_ways(gru_step),
     "rnn": read_both_ways(rnn_step),
     "cnn": cnn_unit,

@@ -69,6 +69,15 @@ def test_recurrent_units_equal_torchs_own(recurrence):
         torch.testing.assert_close(found[:, j], torch.stack(vectors), atol=1e-10, rtol=0)
 
 
+def test_a_bilstm_wider_than_the_text_is_torchs_own():
+    lengths = [5, 1, 9]
+    gang = make_gang("bilstm", [31])
+    z = make_vectors(lengths)
+    unit = torch_unit(gang, 0, 31, "lstm")
+    expected = torch.cat([unit(text)[0] for text in z.split(lengths)])
+    torch.testing.assert_close(gang(z, lengths)[:, 0], expected, atol=1e-10, rtol=0)
+
+
 def torch_unit(gang, j, window, recurrence):
     """torch.nn's unit with the weights of the Gang's window number ``j``."""
     unit = getattr(torch.nn, recurrence.upper())(WIDTH, WIDTH // 2, bidirectional=True).double()

@@ -313,7 +313,7 @@ def test_windows_are_odd_whole_numbers_each_once(windows):
 
 
 def test_unknown_units_are_refused():
-    with pytest.raises(ValueError, match=r"recurrence: .*lstm, gru, rnn, cnn, mlp.*'LSTM'"):
+    with pytest.raises(ValueError, match=r"recurrence: .*lstm, bilstm, gru, rnn, cnn, mlp.*'LSTM'"):
         hero_gang([3], "LSTM", "mlp")
     with pytest.raises(ValueError, match=r"fusion: .*mlp, dot, concat, add.*'sum'"):
         hero_gang([3], "lstm", "sum")
