@@ -39,7 +39,7 @@ from environments import SCRIPTS, environment, last_words, variables
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_hgn.experiments.corpora import convert_corpus
-from spacy_hgn.experiments.grid_file import read_grid_file
+from spacy_hgn.experiments.grid_file import GridError, read_grid_file
 from spacy_hgn.experiments.scores import Mention, get_gold, get_predicted, score
 from spacy_hgn.experiments.train import read_docs
 from spacy_hgn.training.recipes import read_recipe
@@ -116,8 +116,11 @@ def arguments() -> Namespace:
 
 
 def read_parts(corpus: str, sentences: int | None) -> Parts:
-    """The first sentences of each part, or all."""
-    converted = convert_corpus(corpus, CORPORA[corpus], CACHE)
+    """The first sentences of each part, or all. Exits if the corpus isn't there."""
+    try:
+        converted = convert_corpus(corpus, CORPORA[corpus], CACHE)
+    except GridError as error:
+        raise SystemExit(str(error)) from None
     nlp = spacy.blank("en")
     return {part: read_docs([converted.path(part)], nlp)[:sentences] for part in PARTS}
 
