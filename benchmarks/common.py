@@ -20,7 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_hgn.backend.precision import has_fast_bfloat16
+from spacy_hgn.backend.torch_shim import has_fast_bfloat16
 from spacy_hgn.corpora.formats import read_corpus
 from spacy_hgn.util.environment import describe_software, processor
 

@@ -37,7 +37,7 @@ from spacy.tokens import Doc
 from thinc.api import set_gpu_allocator
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from spacy_hgn.backend.precision import autocast
+from spacy_hgn.backend.torch_shim import autocast
 from spacy_hgn.gang.gang import Gang
 
 LARGE = {

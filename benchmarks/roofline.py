@@ -14,7 +14,7 @@ from common import HERO, check_hero, wnut17, write_results
 from torch import nn
 from transformers import AutoModel
 
-from spacy_hgn.backend.precision import autocast
+from spacy_hgn.backend.torch_shim import autocast
 from spacy_hgn.gang.gang import Gang
 from spacy_hgn.gang.windows import cut_windows
 

@@ -10,7 +10,7 @@ from spacy.util import copy_config, load_model, load_model_from_config
 
 if TYPE_CHECKING:
     from .hero.frozen.frozen_hero import FrozenHero
-    from .hero.frozen.trained_over import TrainedOver
+    from .hero.trained_with import TrainedOver
 
 FACTORY = "hgn_ner"
 
@@ -37,7 +37,7 @@ def attach(
     from the head's, if the name is taken, or if there isn't exactly one head.
     """
     source = head if isinstance(head, Language) else load_model(head)
-    source_name = only_head(source)
+    source_name = choose_head(source)
     upstream = _own_hero(nlp, source, source_name)
     place = _place(nlp, upstream, before, after)
     settings = _settings_of(source, source_name, upstream)
@@ -57,7 +57,7 @@ def take_head(nlp: Language, name: str | None = None) -> Language:
     name: of the component; None if there is only one. Raises ValueError for a component that
     doesn't read a frozen Hero's vectors.
     """
-    name = only_head(nlp) if name is None else _require_head(nlp, name)
+    name = choose_head(nlp, name)
     _require_trained_over(nlp, name)
     config = nlp.config.interpolate()
     # The transformer may have any name elsewhere.
@@ -72,36 +72,32 @@ def take_head(nlp: Language, name: str | None = None) -> Language:
     return head
 
 
-def only_head(nlp: Language) -> str:
-    """The name of the pipeline's ``hgn_ner``. Raises ValueError unless there is exactly one."""
-    heads = _heads(nlp)
-    if len(heads) != 1:
+def choose_head(nlp: Language, name: str | None = None) -> str:
+    """The name of the pipeline's ``hgn_ner``, or of its only one.
+
+    Raises ValueError if there is none of that name, or, without a name, not exactly one.
+    """
+    there = nlp.component_names
+    heads = [each for each in there if nlp.get_pipe_meta(each).factory == FACTORY]
+    if name is None and len(heads) != 1:
         raise ValueError(
             f"Expected a pipeline with one {FACTORY}, got {', '.join(heads) or 'none'} "
-            f"among {nlp.component_names}. Choose one of several with "
+            f"among {there}. Choose one of several with "
             "python -m spacy hgn head PIPELINE FOLDER --component NAME."
         )
-    return heads[0]
-
-
-def _heads(nlp: Language) -> list[str]:
-    return [name for name in nlp.component_names if nlp.get_pipe_meta(name).factory == FACTORY]
-
-
-def _require_head(nlp: Language, name: str) -> str:
-    if name not in _heads(nlp):
+    if name is not None and name not in heads:
         raise ValueError(
-            f"Expected the name of a component {FACTORY}, one of {_heads(nlp)}, got {name!r}."
+            f"Expected the name of a component {FACTORY}, one of {heads}, got {name!r}."
         )
-    return name
+    return name or heads[0]
 
 
 def _require_trained_over(nlp: Language, name: str) -> TrainedOver:
     """The Hero that a component was trained over. Older releases didn't store it."""
-    from .hero.frozen.trained_over import trained_over
+    from .hero.trained_with import trained_over
 
     component: Any = nlp.get_pipe(name)
-    over = component.trained_over or trained_over(component.model, nlp)
+    over = component.trained_over or trained_over(component, nlp)
     if over is None:
         raise ValueError(
             f"{name} wasn't trained over a frozen Hero, so it doesn't work without its own. Train "

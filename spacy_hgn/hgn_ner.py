@@ -13,21 +13,19 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy, xp2t
 from thinc.types import Floats2d
 
 from .backend.forking import let_forked_processes_compute
-from .entities.on_doc import annotate, borders_alone
-from .entities.score import register_score
+from .entities.posteriors import entity_probabilities, temper
+from .entities.score import annotate, borders_alone, register_score
 from .explain.reasons import Reasons
-from .hero.frozen.trained_over import require_hero
 from .hero.listeners import forget_batch, require_as_many, require_vectors, shares_upstream
 from .hero.token_vectors import Sent
 from .hero.trained_with import learn_from
 from .tagger.flat import SumGradient, shim_of
-from .tags.decoding import DECODERS, borders_of
+from .tags.decoding import DECODERS, Borders, Entity, borders_of, decode
 from .tags.tag_set import TagSet
 from .training.config_optimizer import let_optimizer_refer
 from .training.tag_learner import TagLearner
 from .util.codecs import find_codecs_once
 from .util.lists import ends_of, split
-from .util.owner import belong_to
 from .util.settings import Check, Settings, factor, key_or_none, one_of, probability, setting, truth
 
 DEFAULT_CONFIG = Config().from_str(
@@ -97,7 +95,7 @@ def make_hgn_ner(
         loss_factor=loss_factor,
         scorer=scorer,
     )
-    belong_to(component, nlp)
+    component.owner = nlp
     return component
 
 
@@ -200,9 +198,17 @@ class HgnNer(Reasons, TagLearner):
         if not docs:
             return
         probabilities = numpy.concatenate(list(map(to_numpy, scores)))
-        borders = borders_alone(*docs) if self.overlap else borders_of(*docs)
+        overlap = self.cfg["overlap"]
+        borders = borders_alone(*docs) if overlap else borders_of(*docs)
         found = self._decode(probabilities, borders)
-        annotate(docs, self._spans_key, self.labels, found, self.overlap)
+        annotate(docs, self._spans_key, self.labels, found, overlap)
+
+    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+        """Decode entities with their scores, without those below the threshold."""
+        found = decode(probabilities, borders, self.tag_set, self.cfg["decoder"])
+        tempered = temper(probabilities, self.temperature)
+        scores = entity_probabilities(tempered, borders, self.tag_set, found)
+        return [pair for pair in zip(found, scores) if pair[1] >= self.cfg["threshold"]]
 
     def update(
         self,
@@ -224,10 +230,7 @@ class HgnNer(Reasons, TagLearner):
         docs = [eg.predicted for eg in examples]
         if not any(map(len, docs)):
             return losses
-        if self.trained_over is not None:
-            require_hero(self.model, docs, self.trained_over, self.name)
-        else:
-            learn_from(self, docs)
+        learn_from(self, docs)
         set_dropout_rate(self.model, drop)
         found, backprop = self._flat.begin_update(docs)
         members = shim_of(self._flat).members

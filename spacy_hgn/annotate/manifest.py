@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from spacy.util import get_package_path, is_package
+from spacy.util import dict_to_dot, get_package_path, is_package
 
 from ..util.files import UNFINISHED, digest_of, write_whole
 from .inputs import InputFile
@@ -55,7 +55,7 @@ def check_output(output: Path, asked: dict[str, Any]) -> None:
             f"{output} was begun by another release of spacy-hgn (format {version}, this one has "
             f"format {VERSION}). Choose another folder, or finish the run with that release."
         )
-    before, now = _flatten(begun), _flatten(asked)
+    before, now = dict_to_dot(begun), dict_to_dot(asked)
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     none = "nothing"
     different = [f"{k}: begun with {before.get(k, none)}, now {now.get(k, none)}" for k in keys]
@@ -97,13 +97,3 @@ def digest_of_pipeline(name: str) -> str:
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(folder).as_posix()} {digest_of(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _flatten(values: dict[str, Any], place: str = "") -> dict[str, Any]:
-    """Nested values in one dictionary, under their paths."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= (
-            _flatten(value, f"{place}{key}: ") if isinstance(value, dict) else {place + key: value}
-        )
-    return flat

@@ -1,4 +1,5 @@
-"""A PyTorch shim that predicts in several threads and stores weights without pickle."""
+"""A PyTorch shim that predicts in several threads, computes in a floating point format, and stores
+weights without pickle."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
@@ -12,15 +13,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
-from thinc.api import Optimizer, PyTorchShim, get_torch_default_device
+from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device
 from thinc.shims.shim import Shim
 from thinc.types import ArgsKwargs
 from thinc.util import convert_recursive, iterate_recursive
 from torch import Tensor, nn
 
 from .optimizer import AdamW
-from .precision import autocast
 from .step_size import StepSize
+
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Shims whose modules have gradients that no optimizer has used yet.
 _holding_gradients: WeakSet["TorchShim"] = WeakSet()
@@ -48,6 +50,11 @@ class TorchShim(PyTorchShim):
     def step_size(self) -> StepSize:
         """The number by which to divide the module's gradients."""
         return StepSize()
+
+    @property
+    def device(self) -> torch.device:
+        """That of the weights, or Thinc's before there are any."""
+        return get_torch_default_device() if self._model is None else super().device
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module without a graph, and leave it in evaluation mode."""
@@ -199,3 +206,57 @@ def weights_from_bytes(module: nn.Module, data: bytes, what: str) -> None:
     except RuntimeError as error:
         raise ValueError(f"These weights belong to another {what}: {error}") from error
     module.to(get_torch_default_device())
+
+
+def check_precision(precision: str) -> str:
+    """Return the setting, or raise ValueError with the allowed values."""
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"Unknown precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}."
+        )
+    return precision
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager:
+    """The context for computing in a precision. With "auto", it is bfloat16 if the device has
+    instructions for it."""
+    enabled = resolve_precision(precision, device) == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """The format on this device: the setting, or the choice of "auto"."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if has_fast_bfloat16(device) else "float32"
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def predicting_in(precision: str, models: Iterable[Model]) -> Iterator[None]:
+    """Let models predict in this precision inside the context, whatever their config says.
+
+    Raises ValueError for an unknown precision.
+    """
+    check_precision(precision)
+    shims = [shim for model in models for shim in shims_with_precision(model)]
+    configured = [shim.precision for shim in shims]
+    try:
+        for shim in shims:
+            shim.precision = precision
+        yield
+    finally:
+        for shim, setting in zip(shims, configured):
+            shim.precision = setting
+
+
+def shims_with_precision(model: Model) -> list[Any]:
+    """The shims in a component's model whose precision the config sets."""
+    shims = [shim for node in model.walk() for shim in node.shims]
+    return [shim for shim in shims if getattr(shim, "has_precision", False)]

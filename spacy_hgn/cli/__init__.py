@@ -4,9 +4,7 @@ from spacy.cli._util import app
 from typer import Typer
 
 from ..util.codecs import find_codecs_once
-from .checked_train import look_before_training
-from .evaluate import draw_all_entities
-from .train import train_in_ranks
+from .spacys_commands import draw_all_entities, look_before_training, train_in_ranks
 
 hgn_cli = Typer(
     name="hgn", help="Named entities with the Hero-Gang Neural model.", no_args_is_help=True

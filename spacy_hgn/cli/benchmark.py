@@ -6,8 +6,6 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import srsly
-from spacy.cli._util import import_code
 from spacy.language import Language
 from typer import Argument, Option
 from wasabi import msg
@@ -23,10 +21,10 @@ from .pipelines import (
     Code,
     Gpu,
     Pipeline,
-    choose_device,
     ending_at,
     load_pipeline,
     own_components,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -72,18 +70,14 @@ def benchmark_cli(
     text counts as changed if its entities differ from those of the first combination in float32.
     """
     with ending_at("Can't benchmark", ValueError, OSError):
-        import_code(code)
-        choose_device(gpu_id)
-        nlp = load_pipeline(pipeline)
+        nlp = load_pipeline(pipeline, code, gpu_id)
         corpus = read_texts(texts, nlp, limit)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
         precisions = [each.value for each in precision]
         report = benchmark(nlp, corpus, precisions, batch_size, rounds, threads)
         if output is not None:
-            named = {"pipeline": pipeline, "texts": str(texts)}
-            srsly.write_json(output, {**named, **report})
-            msg.good(f"Written to {output}")
+            write_json(output, {"pipeline": pipeline, "texts": str(texts), **report})
 
 
 def read_texts(path: Path, nlp: Language, limit: int | None = None) -> LoadedCorpus:
@@ -94,16 +88,16 @@ def read_texts(path: Path, nlp: Language, limit: int | None = None) -> LoadedCor
     """
     if docbins := [file for file in list_docbins(path) if file.suffix == SUFFIX]:
         docs = [doc for file in docbins for doc in read_docbin(file, nlp)]
-        corpus = LoadedCorpus(docs, len(docs), "DocBin")
+        corpus = LoadedCorpus(docs, "DocBin")
     elif path.suffix == ".txt" and guess_format(path) == "columns":
         docs = [nlp.make_doc(line.text) for line in read_lines(path) if not line.is_blank]
-        corpus = LoadedCorpus(docs, len(docs), "a text a line")
+        corpus = LoadedCorpus(docs, "a text a line")
     else:
         corpus = read_corpus(path, nlp)
     docs = [doc for doc in corpus.docs if len(doc)][:limit]
     if not docs:
         raise CorpusError(path, "expected texts, got none")
-    return LoadedCorpus(docs, len(docs), corpus.found)
+    return LoadedCorpus(docs, corpus.found)
 
 
 def benchmark(
@@ -130,7 +124,7 @@ def benchmark(
     wanted = product(dict.fromkeys(precisions), sorted(set(batch_sizes)))
     results = measure(nlp, corpus.docs, [Candidate(*each) for each in wanted], rounds)
     rows = [_to_row(result, results) for result in results]
-    _show_results(rows, setting)
+    _show_results(rows)
     return {**setting, "results": rows}
 
 
@@ -138,7 +132,7 @@ def _describe(nlp: Language, corpus: LoadedCorpus) -> dict[str, Any]:
     """Describe the pipeline, the texts and the machine."""
     from thinc.api import get_torch_default_device
 
-    from spacy_hgn.backend.precision import resolve_precision
+    from spacy_hgn.backend.torch_shim import resolve_precision
     from spacy_hgn.cli.measuring import machine
 
     return {
@@ -154,7 +148,7 @@ def _describe(nlp: Language, corpus: LoadedCorpus) -> dict[str, Any]:
 
 def _configured_precision(nlp: Language, name: str) -> str | None:
     """A component's precision in its config; None if it has no such setting."""
-    from spacy_hgn.backend.precision import shims_with_precision
+    from spacy_hgn.backend.torch_shim import shims_with_precision
     from spacy_hgn.cli.measuring import models_of
 
     models = models_of(nlp)
@@ -187,7 +181,7 @@ def _warn(
     """Warn about anything that makes the results less meaningful."""
     from thinc.api import get_torch_default_device
 
-    from spacy_hgn.backend.precision import has_fast_bfloat16
+    from spacy_hgn.backend.torch_shim import has_fast_bfloat16
     from spacy_hgn.cli.measuring import models_of
 
     if "bfloat16" in precisions and not has_fast_bfloat16(get_torch_default_device()):
@@ -212,15 +206,13 @@ def _to_row(result: "Measurement", results: Sequence["Measurement"]) -> dict[str
         "words_per_second": result.speed,
         "interval": result.interval(),
         "rounds": result.by_round.tolist(),
-        "outliers": result.outliers(1.5),
-        "extreme_outliers": result.outliers(3),
         **result.scores,
     }
     exact = [other for other in results if other.candidate.precision == "float32"]
     return {**row, "n_changed": result.changed_from(exact[0])} if exact else row
 
 
-def _show_results(rows: Sequence[dict[str, Any]], setting: dict[str, Any]) -> None:
+def _show_results(rows: Sequence[dict[str, Any]]) -> None:
     best = max(rows, key=lambda row: row["words_per_second"])
     header = ["precision", "batch size", "words/s", "95% interval"]
     header += ["P", "R", "F1"] if "ents_f" in best else []
@@ -232,35 +224,8 @@ def _show_results(rows: Sequence[dict[str, Any]], setting: dict[str, Any]) -> No
         divider=True,
         aligns=["l", *"r" * len(header[1:]), "l"],
     )
-    outliers, extreme = (max(row[key] for row in rows) for key in ("outliers", "extreme_outliers"))
-    if outliers:
-        msg.info(f"Outliers: up to {outliers:.1%} of a row's batches, extreme ones {extreme:.1%}")
-    _show_changes(rows, setting["n_texts"])
     speed = f"{best['words_per_second']:,.0f} words a second"
     msg.good(f"Best: {best['precision']} in batches of {best['batch_size']}, {speed}")
-    rivals = [row for row in rows if row["precision"] != best["precision"]]
-    if rivals and _is_faster(best, max(rivals, key=lambda row: row["words_per_second"])):
-        _show_settings_to_change(best["precision"], setting)
-    elif rivals:
-        msg.info("Too few texts or rounds to tell which precision is faster")
-
-
-def _is_faster(row: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether the whole interval is above the other's."""
-    intervals = row["interval"], other["interval"]
-    return None not in intervals and intervals[0][0] > intervals[1][1]
-
-
-def _show_settings_to_change(precision: str, setting: dict[str, Any]) -> None:
-    """Print which components aren't set to the faster precision."""
-    others = [
-        f"{name} ({configured})"
-        for name, configured in setting["components"].items()
-        if configured and configured.replace("auto", setting["auto"]) != precision
-    ]
-    if others:
-        components = ", ".join(others)
-        msg.info(f'For that speed, set precision = "{precision}" in the config of {components}')
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -272,19 +237,3 @@ def _cells(row: dict[str, Any]) -> list[str]:
     if "n_changed" in row:
         cells.append(f"{row['n_changed']:,}")
     return cells
-
-
-def _show_changes(rows: Sequence[dict[str, Any]], n_texts: int) -> None:
-    """Print what bfloat16 changes, in its worst row."""
-    exact = [row for row in rows if row["precision"] == "float32"]
-    rough = [row for row in rows if row["precision"] == "bfloat16"]
-    if not exact or not rough:
-        return
-    worst = max(rough, key=lambda row: row["n_changed"])
-    if not worst["n_changed"]:
-        msg.info("bfloat16 finds the same entities as float32 in every text")
-        return
-    scores = [f"{100 * row['ents_f']:.2f}" for row in (worst, exact[0]) if "ents_f" in row]
-    f1 = f"; F1 {' against '.join(scores)}" if scores else ""
-    changed = f"{worst['n_changed']:,} of {n_texts:,} texts"
-    msg.info(f"bfloat16 finds different entities from float32 in {changed}{f1}")

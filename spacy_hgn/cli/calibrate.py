@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import srsly
-from spacy.cli._util import import_code
 from typer import Argument, Option
 from wasabi import msg
 from wasabi.util import locale_escape
@@ -21,11 +19,11 @@ from .pipelines import (
     Component,
     Gpu,
     Pipeline,
-    choose_device,
     ending_at,
     find_component,
     load_pipeline,
     read_gold,
+    write_json,
     write_text,
 )
 
@@ -69,18 +67,18 @@ def calibrate_cli(
     for --test if given, otherwise for DEV.
     """
     with ending_at("Can't calibrate", ValueError, OSError):
-        import_code(code)
         if output is not None and not force and output.exists() and any(output.iterdir()):
             raise ValueError(f"{output} already exists. --force overwrites it.")
-        choose_device(gpu_id)
-        nlp = load_pipeline(pipeline)
+        nlp = load_pipeline(pipeline, code, gpu_id)
         parts = {"dev": dev, **({"test": test} if test else {})}
         report = calibrate_pipeline(nlp, component, parts)
         show(report)
         if json is not None:
-            write_text(json, srsly.json_dumps({"pipeline": pipeline, **report}, indent=2))
+            write_json(json, {"pipeline": pipeline, **report})
         if diagram is not None:
-            write_text(diagram, draw_reliability(curves_of(report["parts"][[*parts][-1]])))
+            shown = report["parts"][[*parts][-1]]
+            curves = {time: [Bin(**b) for b in shown[time]["bins"]] for time in ("before", "after")}
+            write_text(diagram, draw_reliability(curves))
         if output is not None:
             nlp.to_disk(output)
             msg.good(f"Calibrated pipeline written to {output}")
@@ -127,11 +125,6 @@ def measure(
             "bins": list(map(asdict, bins)),
         }
     return found
-
-
-def curves_of(part: Mapping[str, Any]) -> dict[str, list[Bin]]:
-    """The bins before and after, for the diagram."""
-    return {name: [Bin(**each) for each in part[name]["bins"]] for name in ("before", "after")}
 
 
 def show(report: Mapping[str, Any]) -> None:

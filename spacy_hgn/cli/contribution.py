@@ -4,8 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import srsly
-from spacy.cli._util import import_code
 from typer import Argument, Option
 from wasabi import msg
 
@@ -15,12 +13,11 @@ from .pipelines import (
     Component,
     Gpu,
     Pipeline,
-    choose_device,
     ending_at,
     find_component,
     load_pipeline,
     read_gold,
-    write_text,
+    write_json,
 )
 
 Gold = Argument(help=".spacy file or folder, such as dev", exists=True)
@@ -44,9 +41,7 @@ def contribution_cli(
     higher F1 than a silenced one. If the share is below 1 %, a warning recommends what to do.
     """
     with ending_at("Can't measure the contribution", ValueError, OSError):
-        import_code(code)
-        choose_device(gpu_id)
-        nlp = load_pipeline(pipeline)
+        nlp = load_pipeline(pipeline, code, gpu_id)
         from spacy_hgn.explain.contribution import measure_contribution
 
         find_component(nlp, component)
@@ -68,4 +63,4 @@ def contribution_cli(
                 msg.warn(found.warning)
         if json is not None:
             content = {"contribution": None if found is None else asdict(found)}
-            write_text(json, srsly.json_dumps({"pipeline": pipeline, **content}, indent=2))
+            write_json(json, {"pipeline": pipeline, **content})

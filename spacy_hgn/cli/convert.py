@@ -9,46 +9,37 @@ from typing import Annotated
 import srsly
 from spacy.tokens import Doc
 from tqdm import tqdm
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 from wasabi import msg
 
 from spacy_hgn.corpora.docbin import SUFFIX, Outputs, open_outputs
 from spacy_hgn.corpora.errors import CorpusError
-from spacy_hgn.corpora.formats import FORMATS, count_sentences, open_corpus
+from spacy_hgn.corpora.formats import open_corpus
 from spacy_hgn.corpora.parts import choose_files, list_files
 from spacy_hgn.corpora.reading import Task
 from spacy_hgn.corpora.repairs import REPORT_SUFFIX, Repair
+from spacy_hgn.corpora.stats import Counts
 
 from . import hgn_cli
-from .corpus_options import (
-    CorpusOptions,
-    show_counts_of_reading,
-    show_error,
-    with_corpus_options,
-)
+from .corpus_options import CorpusOptions, show_counts_of_reading, with_corpus_options
+from .pipelines import ending_at
 
 Glob = Option("--glob", help="Pattern for the names of files in a folder")
 
 
 @dataclass
 class Summary:
-    """What was read: the format of each file, and counts."""
+    """What was read: the format of each file, the number of Docs, and counts of what they have."""
 
     found: dict[Path, str] = field(default_factory=dict)
-    sentences: int = 0
     docs: int = 0
-    tokens: int = 0
-    missing: int = 0
-    types: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
 
     def watch(self, docs: Iterable[Doc]) -> Iterator[Doc]:
-        """Yield the Docs, and count what they have."""
+        """Yield the Docs, and count."""
         for doc in docs:
             self.docs += 1
-            self.sentences += count_sentences(doc)
-            self.tokens += len(doc)
-            self.missing += sum(token.ent_iob == 0 for token in doc)
-            self.types.update(entity.label_ for entity in doc.ents)
+            self.counts.add(doc)
             yield doc
 
 
@@ -77,15 +68,12 @@ def convert_cli(
     a token and a record without text are left out. OUTPUT_PATH.repairs.jsonl lists every repair.
     """
     summary = Summary()
-    try:
+    with ending_at("Can't convert", ValueError, OSError, can_repair=True):
         task = Task(options.make_pipeline(), options.settings(), options.repairs())
         inputs = find_files(input_path, output_path, glob)
         with open_outputs(output_path) as outputs:
             convert(inputs, outputs, task, options.format, summary)
             outputs.move()
-    except (ValueError, OSError) as error:
-        show_error("Can't convert", error)
-        raise Exit(1) from error
     if task.repairs is not None:
         _write_repairs(task.repairs, output_path)
     show_counts_of_reading(task.counts)
@@ -155,16 +143,16 @@ def _show(summary: Summary, output_path: Path) -> None:
     for found, paths in read_as.items():
         others = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
         msg.info(f"{paths[0]}{others}: {found}")
-    units = {FORMATS[found.partition(",")[0]].unit for found in read_as}
+    counts = summary.counts
     rows = [
-        ("texts" if units == {"texts"} else "sentences", summary.sentences),
+        (counts.unit, counts.sentences),
         ("Docs", summary.docs),
-        ("tokens", summary.tokens),
-        *([("tokens without annotation", summary.missing)] if summary.missing else []),
-        ("entities", summary.types.total()),
-        *((f"  {label}", count) for label, count in summary.types.most_common()),
+        ("tokens", counts.tokens),
+        *([("tokens without annotation", counts.unannotated)] if counts.unannotated else []),
+        ("entities", counts.entities),
+        *((f"  {label}", count) for label, count in counts.by_frequency().items()),
     ]
     msg.table([(name, f"{count:,}") for name, count in rows], aligns=("l", "r"))
-    if not summary.types:
+    if not counts.entities:
         msg.warn("No entities")
     msg.good(f"Converted to {output_path}")

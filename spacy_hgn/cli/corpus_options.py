@@ -2,16 +2,15 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import spacy
 from spacy.language import Language
-from typer import BadParameter, Option
+from typer import Option
 from wasabi import msg
-from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import FORMATS
@@ -20,18 +19,8 @@ from spacy_hgn.corpora.schemes import NOTATIONS
 from spacy_hgn.corpora.settings import DELIMITERS, OFFSETS, ReaderSettings
 
 
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in choices:
-            raise BadParameter(f"expected one of {', '.join(choices)}, got {value!r}")
-        return value
-
-    return check
-
-
 def _choice(name: str, choices: Iterable[str], help: str) -> Any:
-    choices = ("auto", *choices)
-    return Option(name, help=help, callback=_one_of(choices), metavar="|".join(choices))
+    return Option(name, help=help, metavar="|".join(("auto", *choices)))
 
 
 Format = _choice("--format", FORMATS, "Format of the input; auto: detect it")
@@ -134,15 +123,9 @@ def _read_json(path: Path) -> Any:
         raise CorpusError(path, f"expected JSON, got an error ({error})") from error
 
 
-def show_error(what: str, error: Exception) -> None:
-    """Print an error, and the option that repairs it if there is one."""
-    msg.fail(what)
-    print(locale_escape(str(error)))  # unchanged: wasabi would wrap the corpus's line
-    if isinstance(error, CorpusError) and error.can_be_repaired:
-        msg.info("--lenient repairs such lines, and lists the repairs")
-
-
-def show_counts_of_reading(counts: dict[str, int]) -> None:
-    """Print how many records and spans were left out or changed."""
+def show_counts_of_reading(counts: dict[str, int], repairs: Repairs = None) -> None:
+    """Print how many records and spans were left out or changed, and how many lines repaired."""
     for what, n in counts.items():
         msg.info(f"{what[0].upper()}{what[1:]}: {n:,}")
+    if repairs is not None:
+        msg.info(f"Repairs: {len(repairs):,}. spacy hgn convert --lenient lists them")

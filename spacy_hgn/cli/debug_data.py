@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import srsly
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -15,31 +14,17 @@ from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Corpus, Example
 from spacy.util import load_config, load_model_from_config, registry, resolve_dot_names
 from thinc.api import Config, Model
-from typer import Argument, Context, Exit, Option
+from typer import Argument, Context, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
-from spacy_hgn.corpora.checks import (
-    Finding,
-    Part,
-    examine,
-    find_bad_labels,
-    find_crossing,
-    find_lacking_labels,
-    find_large_step,
-    find_long_texts,
-    find_missing_data,
-    find_not_kept,
-    find_shared,
-    find_unknown_pieces,
-    find_unlearnable,
-)
+from spacy_hgn.corpora.checks import Finding, Part, examine, find_all
 from spacy_hgn.corpora.hero_fit import HeroFit, Kept, Step, count_kept, find_largest_step, measure
 from spacy_hgn.corpora.stats import Overlap, find_overlaps
 
 from . import debug_cli
-from .corpus_options import CorpusOptions, show_error, with_corpus_options
-from .pipelines import FACTORY, Code, Component
+from .corpus_options import CorpusOptions, with_corpus_options
+from .pipelines import Code, Component, ending_at, find_component, write_json
 from .raw_corpora import as_docbin, convert_corpora
 from .stats import show_counts, show_overlaps
 
@@ -51,7 +36,6 @@ IgnoreWarnings = Option("--ignore-warnings", "-IW", help="Show only numbers and 
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import HFObjects
-    from spacy_transformers.layers.hf_shim import HFShim
 
 SOUND = {
     "data": "All parts have texts and entities",
@@ -116,25 +100,22 @@ def debug_data_cli(
     that needs more memory than the machine has.
     """
     import_code(code)
-    try:
-        with show_validation_error(config_path), TemporaryDirectory() as folder:
-            overrides = parse_config_overrides(context.args)
-            config = load_config(config_path, overrides=overrides)
-            convert_corpora(config, Path(folder), options)
-            nlp = load_model_from_config(config)
-            training, readers = find_training(nlp.config.interpolate())
-            if test is not None:
-                readers["test"] = Corpus(as_docbin(test, Path(folder, "test.spacy"), options))
-            report = look(nlp, component, training, readers, show)
-    except (ValueError, OSError) as error:
-        show_error("Can't read the corpora", error)
-        raise Exit(1) from error
+    with (
+        ending_at("Can't read the corpora", ValueError, OSError, can_repair=True),
+        show_validation_error(config_path),
+        TemporaryDirectory() as folder,
+    ):
+        config = load_config(config_path, overrides=parse_config_overrides(context.args))
+        convert_corpora(config, Path(folder), options)
+        nlp = load_model_from_config(config)
+        training, readers = find_training(nlp.config.interpolate())
+        if test is not None:
+            readers["test"] = Corpus(as_docbin(test, Path(folder, "test.spacy"), options))
+        report = look(nlp, component, training, readers, show)
     levels = Counter(finding.level for finding in report.findings)
     show_report(report, show, ignore_warnings)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, {"config": str(config_path), **asdict(report)})
-        msg.good(f"Written to {output}")
+        write_json(output, {"config": str(config_path), **asdict(report)})
     summary = f"Errors: {levels['error']:,}, warnings: {levels['warning']:,}"
     if levels["error"]:
         msg.fail(summary, exits=1)
@@ -162,26 +143,14 @@ def look(
 
     Raises ValueError if the component isn't an hgn_ner, and the readers' errors.
     """
-    if name not in nlp.pipe_names or nlp.get_pipe_meta(name).factory != FACTORY:
-        raise ValueError(
-            f"Expected a component {name!r} made by the factory {FACTORY}, "
-            f"got a pipeline of {', '.join(nlp.pipe_names) or 'nothing'}."
-        )
+    component = find_component(nlp, name)
     examples = {part: list(reader(nlp)) for part, reader in readers.items()}
-    component: Any = nlp.get_pipe(name)
     settings = known_labels(nlp, component), component.incorrect_spans_key
     parts = {part: examine(found, *settings) for part, found in examples.items()}
     references = {part: [eg.reference for eg in found] for part, found in examples.items()}
     overlaps = find_overlaps(references, n_examples)
-    findings = [
-        *find_missing_data(parts),
-        *find_bad_labels(parts),
-        *find_lacking_labels(parts),
-        *find_unlearnable(parts),
-        *find_crossing(parts),
-        *find_shared(overlaps),
-    ]
     fit = step = kept = None
+    unread = []
     try:
         if (node := find_hero(nlp, component)) is not None:
             hero = load(node)
@@ -191,11 +160,8 @@ def look(
             if kept is None:
                 step = find_largest_step(examples["train"], training, hero, fit.limit)
     except ValueError as error:  # without a Hero, the other findings still help
-        findings.append(Finding("error", "length", str(error)))
-    findings += find_long_texts(fit) if fit else ()
-    findings += find_unknown_pieces(fit) if fit else ()
-    findings += find_large_step(step) if step else ()
-    findings += find_not_kept(kept) if kept else ()
+        unread.append(Finding("error", "length", str(error)))
+    findings = [*find_all(parts, overlaps, fit, step, kept), *unread]
     return Report(parts, fit, step, kept, overlaps, findings)
 
 
@@ -210,11 +176,11 @@ def load(node: Model) -> "HFObjects":
     """The Hero of a Transformer's model. Raises ValueError if it can't be loaded."""
     from spacy_hgn.hero.hero_files import load_hero  # torch comes with it
 
+    shim: Any = node.layers[0].shims[0]
     if not node.attrs["has_transformer"]:
-        empty = _shim_of(node)._hfmodel
-        settings = empty._init_tokenizer_config, empty._init_transformer_config
+        settings = shim._hfmodel._init_tokenizer_config, shim._hfmodel._init_transformer_config
         node.attrs["set_transformer"](node, load_hero(node.attrs["name"], *settings))
-    return _shim_of(node)._hfmodel
+    return shim._hfmodel
 
 
 def find_hero(nlp: Language, component: Any) -> Model | None:
@@ -225,10 +191,6 @@ def find_hero(nlp: Language, component: Any) -> Model | None:
         if any(id(listener) in own for listener in getattr(pipe, "listeners", [])):
             nodes.extend(cast(TrainablePipe, pipe).model.walk())
     return next((node for node in nodes if "has_transformer" in node.attrs), None)
-
-
-def _shim_of(node: Model) -> "HFShim":
-    return cast("HFShim", node.layers[0].shims[0])
 
 
 def show_report(report: Report, n_examples: int, ignore_warnings: bool) -> None:

@@ -4,7 +4,6 @@ import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from spacy.cli._util import import_code
 from spacy.language import Language
 from typer import Argument, Option
 from wasabi import msg
@@ -15,7 +14,6 @@ from .pipelines import (
     Component,
     Gpu,
     Pipeline,
-    choose_device,
     ending_at,
     find_component,
     load_pipeline,
@@ -48,9 +46,7 @@ def explain_cli(
     token.
     """
     with ending_at("Can't explain", ValueError, OSError, KeyError):
-        import_code(code)
-        choose_device(gpu_id)
-        nlp = load_pipeline(pipeline)
+        nlp = load_pipeline(pipeline, code, gpu_id)
         explanation = explain_text(nlp, component, read_text(text))
         if explanation.weights is None:
             msg.info(explanation.note)

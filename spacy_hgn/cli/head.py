@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-from spacy.cli._util import import_code
 from typer import Argument, Option
 from wasabi import msg
 
@@ -29,10 +28,9 @@ def head_cli(
     with spacy package, or add it to a pipeline with the same Hero: spacy_hgn.attach(nlp, FOLDER).
     """
     with ending_at("Can't take the head", ValueError, OSError):
-        import_code(code)
         if output.exists() and any(output.iterdir()):
             raise ValueError(f"Expected a new or empty folder, but {output} isn't empty.")
-        head = take_head(load_pipeline(pipeline), component)
+        head = take_head(load_pipeline(pipeline, code), component)
         output.mkdir(parents=True, exist_ok=True)
         head.to_disk(output)
         size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())

@@ -19,8 +19,8 @@ from spacy.util import minibatch
 from thinc.api import Model, get_torch_default_device
 from typer import progressbar
 
-from ..backend.precision import predicting_in
-from ..util.environment import describe_software, processor
+from ..backend.torch_shim import predicting_in
+from ..util.environment import describe_software, device_name, processor
 
 RESAMPLES = 1000
 
@@ -79,14 +79,6 @@ class Measurement:
         low, high = numpy.quantile(speeds, [0.025, 0.975])
         return float(low), float(high)
 
-    def outliers(self, reach: float) -> float:
-        """The share of batches whose speed is outside the quartiles by more than ``reach``
-        times the interquartile range."""
-        speeds = self.words / self.seconds
-        low, high = numpy.quantile(speeds, [0.25, 0.75])
-        margin = reach * (high - low)
-        return float(numpy.mean((speeds < low - margin) | (speeds > high + margin)))
-
     def changed_from(self, other: "Measurement") -> int:
         """The number of texts whose entities differ."""
         return sum(here != there for here, there in zip(self.entities, other.entities))
@@ -131,9 +123,8 @@ def models_of(nlp: Language) -> dict[str, Model]:
 
 def machine() -> dict[str, Any]:
     """The machine and the releases."""
-    device = get_torch_default_device()
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": device_name(get_torch_default_device()),
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

@@ -1,11 +1,12 @@
 """What the subcommands that run a pipeline share: options, how it is loaded, what they write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from spacy.cli._util import setup_gpu
+import srsly
+from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from spacy.training import Corpus, Example
 from spacy.util import load_model
@@ -30,10 +31,13 @@ Code = Option("--code", "-c", help="Python file with the pipeline's registered f
 
 
 @contextmanager
-def ending_at(what: str, *expected: type[Exception], after: str = "") -> Iterator[None]:
+def ending_at(
+    what: str, *expected: type[Exception], after: str = "", can_repair: bool = False
+) -> Iterator[None]:
     """On an expected error, print its message without a traceback and exit with status 1.
 
-    Errors of the GPU are always expected. after: a text to print below the message.
+    Errors of the GPU are always expected. after: a text to print below the message. can_repair:
+    whether the command has the option ``--lenient``.
     """
     kinds: tuple[type[Exception], ...] = (*expected, GpuError)
     try:
@@ -44,6 +48,8 @@ def ending_at(what: str, *expected: type[Exception], after: str = "") -> Iterato
         print(locale_escape(str(error)))  # unchanged: wasabi would wrap paths and a corpus's line
         if after:
             msg.text(after)
+        if can_repair and isinstance(error, CorpusError) and error.can_be_repaired:
+            msg.info("--lenient repairs such lines, and lists the repairs")
         raise Exit(1) from error
 
 
@@ -56,11 +62,15 @@ def choose_device(gpu_id: int) -> None:
     setup_gpu(gpu_id, silent=False)
 
 
-def load_pipeline(name: str) -> Language:
-    """Load an installed package or a folder.
+def load_pipeline(name: str, code: Path | None, gpu_id: int | None = None) -> Language:
+    """Load an installed package or a folder, after a file of code, onto a device.
 
-    Raises OSError if it doesn't exist, and ValueError if it is damaged or has no ``hgn_ner``.
+    gpu_id: as in ``choose_device``; None leaves the device. Raises OSError if the pipeline doesn't
+    exist, ValueError if it is damaged or has no ``hgn_ner``, and GpuError.
     """
+    import_code(code)
+    if gpu_id is not None:
+        choose_device(gpu_id)
     try:
         nlp = load_model(name)
     except (*MISREAD, ImportError, EOFError) as error:
@@ -80,7 +90,8 @@ def find_component(nlp: Language, name: str) -> "HgnNer":
     """The component of that name. Raises ValueError unless it is an enabled ``hgn_ner``."""
     if name not in (names := own_components(nlp)):
         raise ValueError(
-            f"Expected the name of a component {FACTORY}, got {name}; there is {', '.join(names)}."
+            f"Expected the name of a component {FACTORY}, got {name}; there is "
+            f"{', '.join(names) or 'none'} in the pipeline of {', '.join(nlp.pipe_names)}."
         )
     return cast("HgnNer", nlp.get_pipe(name))
 
@@ -114,3 +125,8 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf8")
     msg.good(f"Written to {path}")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write values to a JSON file, create its folder if needed, and print the path."""
+    write_text(path, srsly.json_dumps(content, indent=2))

@@ -7,9 +7,8 @@ from thinc.api import Config
 from wasabi import msg
 
 from spacy_hgn.corpora.docbin import SUFFIX, list_docbins, open_outputs
-from spacy_hgn.corpora.errors import CorpusError
+from spacy_hgn.corpora.parts import refuse_settings
 from spacy_hgn.corpora.reading import Task
-from spacy_hgn.corpora.settings import cannot_follow
 
 from .convert import Summary, convert, find_files
 from .corpus_options import CorpusOptions, show_counts_of_reading
@@ -38,16 +37,12 @@ def as_docbin(path: Path, output: Path, options: CorpusOptions) -> Path:
     settings = options.settings()
     is_docbin = path.suffix == SUFFIX or (path.is_dir() and bool(list_docbins(path)))
     if is_docbin or not path.exists():
-        settings.refuse_others(path, "spacy", ())
-        if options.format != "auto":
-            raise CorpusError(path, cannot_follow("spacy", "format", "auto", options.format))
+        refuse_settings(path, settings, options.format)
         return path
     task, summary = Task(options.make_pipeline(), settings, options.repairs()), Summary()
     with open_outputs(output) as outputs:
         convert(find_files(path, output), outputs, task, options.format, summary)
         outputs.move()
     msg.info(f"{path}: {'; '.join(dict.fromkeys(summary.found.values()))}")
-    show_counts_of_reading(task.counts)
-    if task.repairs is not None:
-        msg.info(f"Repairs: {len(task.repairs):,}. spacy hgn convert --lenient lists them")
+    show_counts_of_reading(task.counts, task.repairs)
     return output

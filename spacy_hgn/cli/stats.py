@@ -6,8 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import srsly
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 from wasabi import msg
 from wasabi.util import locale_escape
 
@@ -26,12 +25,8 @@ from spacy_hgn.corpora.stats import (
 )
 
 from . import hgn_cli
-from .corpus_options import (
-    CorpusOptions,
-    show_counts_of_reading,
-    show_error,
-    with_corpus_options,
-)
+from .corpus_options import CorpusOptions, show_counts_of_reading, with_corpus_options
+from .pipelines import ending_at, write_json
 
 Hero = Option("--hero", help="Hero on the hub or in a folder, to measure texts with")
 Show = Option("--show", min=0, help="Differently annotated sentences to show per table row")
@@ -57,16 +52,11 @@ def stats_cli(
     more word pieces than that Hero can read at once.
     """
     repairs = options.repairs()
-    try:
+    with ending_at("Can't count", ValueError, OSError, can_repair=True):
         corpora = read_parts(files := name_parts(paths), options, repairs)
         docs = {part: corpus.docs for part, corpus in corpora.items()}
         fit = measure(docs, hero) if hero else None
-    except (ValueError, OSError) as error:
-        show_error("Can't count", error)
-        raise Exit(1) from error
-    show_counts_of_reading(sum((corpus.counts for corpus in corpora.values()), Counter()))
-    if repairs is not None:
-        msg.info(f"Repairs: {len(repairs):,}. spacy hgn convert --lenient lists them")
+    show_counts_of_reading(sum((corpus.counts for corpus in corpora.values()), Counter()), repairs)
     counts = {part: count(docs) for part, docs in docs.items()}
     overlaps = find_overlaps(docs, show)
     problems = describe_problems(counts)
@@ -85,9 +75,7 @@ def stats_cli(
             "gaps": list(map(asdict, find_gaps(counts))),
             "problems": problems,
         }
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, report)
-        msg.good(f"Written to {output}")
+        write_json(output, report)
 
 
 def read_parts(
@@ -127,7 +115,6 @@ def show_counts(counts: Mapping[str, Counts], fit: HeroFit | None) -> None:
         lengths = fit.parts.values()
         rows += [
             number_row(f"texts over {fit.limit:,} word pieces", [n.over_long for n in lengths]),
-            number_row("  tokens beyond the limit", [n.tokens_beyond for n in lengths]),
             number_row("  single tokens as long", [n.tokens_cut for n in lengths]),
         ]
     print_table(("", *counts), rows)

@@ -74,13 +74,44 @@ def examine(
     )
 
 
-def find_missing_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def find_all(
+    parts: Mapping[str, Part],
+    overlaps: Iterable[Overlap],
+    fit: HeroFit | None,
+    step: Step | None,
+    kept: Kept | None,
+) -> Iterator[Finding]:
+    """All findings. fit, step, kept: None where it isn't known."""
+    yield from _check_data(parts)
+    yield from _check_labels(parts)
+    yield from _check_entities(parts)
+    for overlap in overlaps:
+        if overlap.sentences:
+            message = (
+                f"{' and '.join(overlap.parts)} share {overlap.sentences:,} sentences, of which "
+                f"{overlap.conflicts:,} are annotated differently"
+            )
+            yield Finding("warning", "overlap", message)
+    if fit is not None:
+        yield from _check_lengths(fit)
+    if step is not None and step.bytes > step.memory:
+        message = f"{step.describe()} GB. Set fewer texts or tokens per step in training.batcher"
+        yield Finding("warning", "step", message)
+    if kept is not None and kept.gigabytes > kept.limit:
+        message = (
+            f"train and dev have {kept.gigabytes:,.2f} GB of token vectors, but keep is "
+            f"{kept.limit:g}: the Hero reads the rest again in each epoch. Raise "
+            "components.transformer.model.keep, or use fewer layers"
+        )
+        yield Finding("warning", "kept", message)
+
+
+def _check_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
     """Parts without texts, without entities, or without entities that can be learnt."""
     for name, part in parts.items():
-        n_positive = part.counts.entities
         if not part.counts.tokens:
             yield Finding("error", "data", f"{name} has no texts")
-        elif not n_positive:
+        elif not part.counts.entities:
             yield Finding("error", "data", f"{name} has no entities")
         elif len(part.unlearnable) >= part.spans:
             yield Finding("error", "data", f"{name} has no entities that can be learnt")
@@ -90,8 +121,8 @@ def find_missing_data(parts: Mapping[str, Part]) -> Iterator[Finding]:
         yield Finding("warning", "data", few)
 
 
-def find_bad_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels in train that tags can't represent, and rare labels."""
+def _check_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Labels in train that tags can't represent, rare ones, and those that a part lacks."""
     types = parts["train"].counts.types
     for label in types:
         try:
@@ -102,17 +133,14 @@ def find_bad_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
     if rare:
         message = f"train has no more than {NEW_LABEL_THRESHOLD} entities of {len(rare):,} labels"
         yield Finding("warning", "labels", message, rare)
-
-
-def find_lacking_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels that one part has and another lacks."""
     for gap in find_gaps({name: part.counts for name, part in parts.items()}):
         message = f"{gap.part} lacks labels that {gap.other} has"
         yield Finding("warning", "parts", message, gap.describe())
 
 
-def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Entities that tags of the pipeline's tokens can't represent, and contradictions."""
+def _check_entities(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Entities that tags of the pipeline's tokens can't represent, contradictions, and entities
+    across an annotated start of a sentence."""
     for name, part in parts.items():
         for reason, n in Counter(entity.reason for entity in part.unlearnable).most_common():
             message = (
@@ -125,11 +153,6 @@ def find_unlearnable(parts: Mapping[str, Part]) -> Iterator[Finding]:
         if part.contradictions:
             message = f"{name}: {len(part.contradictions):,} texts contradict themselves"
             yield Finding("error", "entities", message, part.contradictions)
-
-
-def find_crossing(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Entities across an annotated start of a sentence."""
-    for name, part in parts.items():
         if part.counts.crossing:
             message = (
                 f"{name}: {part.counts.crossing:,} entities cross the start of a sentence: "
@@ -138,19 +161,8 @@ def find_crossing(parts: Mapping[str, Part]) -> Iterator[Finding]:
             yield Finding("warning", "entities", message)
 
 
-def find_shared(overlaps: Iterable[Overlap]) -> Iterator[Finding]:
-    """Sentences that are in two parts."""
-    for overlap in overlaps:
-        if overlap.sentences:
-            message = (
-                f"{' and '.join(overlap.parts)} share {overlap.sentences:,} sentences, of which "
-                f"{overlap.conflicts:,} are annotated differently"
-            )
-            yield Finding("warning", "overlap", message)
-
-
-def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
-    """Texts and single tokens that are too long for the Hero."""
+def _check_lengths(fit: HeroFit) -> Iterator[Finding]:
+    """Texts and tokens that are too long for the Hero, or have letters that it doesn't know."""
     for name, lengths in fit.parts.items():
         if lengths.over_long:
             message = (
@@ -164,35 +176,12 @@ def find_long_texts(fit: HeroFit) -> Iterator[Finding]:
                 "alone: only their beginning is read"
             )
             yield Finding("warning", "length", message)
-
-
-def find_unknown_pieces(fit: HeroFit) -> Iterator[Finding]:
-    """Texts with letters that the Hero doesn't know."""
-    for name, lengths in fit.parts.items():
         if lengths.unknown > UNKNOWN * lengths.pieces:
             message = (
                 f"{name}: {lengths.unknown:,} of {lengths.pieces:,} word pieces are unknown to "
                 f"{fit.hero}: does it read this language?"
             )
             yield Finding("warning", "length", message)
-
-
-def find_large_step(step: Step) -> Iterator[Finding]:
-    """A step that may need more memory than there is."""
-    if step.bytes > step.memory:
-        message = f"{step.describe()} GB. Set fewer texts or tokens per step in training.batcher"
-        yield Finding("warning", "step", message)
-
-
-def find_not_kept(kept: Kept) -> Iterator[Finding]:
-    """Vectors that exceed the setting ``keep``."""
-    if kept.gigabytes > kept.limit:
-        message = (
-            f"train and dev have {kept.gigabytes:,.2f} GB of token vectors, but keep is "
-            f"{kept.limit:g}: the Hero reads the rest again in each epoch. Raise "
-            "components.transformer.model.keep, or use fewer layers"
-        )
-        yield Finding("warning", "kept", message)
 
 
 def _count_misaligned(example: Example) -> int:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,44 +71,30 @@ class Layout:
         return f"split by {self.delimiter}, {token}tag in column {self.tag + 1}"
 
 
-@dataclass(frozen=True)
-class TaggedFile:
-    """The sentences of a file of columns. found: the layout and scheme in words."""
-
-    found: str
-    sentences: Iterator[Sentence] = field(repr=False)
-
-
-def read_columns(
-    path: str | Path,
-    settings: ReaderSettings,
-    repairs: Repairs = None,
-    counts: Counter[str] | None = None,
-) -> TaggedFile:
+def read_columns(path: Path, task: Task) -> tuple[str, Iterator[Sentence]]:
     """Read a file with one token and its tag per line, in any two columns.
 
     Blank lines separate sentences, ``-DOCSTART-`` lines documents. If most sentences begin with
     comments, these are skipped, as with the setting ``comments``. The file is read three times
     instead of being held in memory: for its layout, for its scheme, and for its sentences.
 
-    repairs: a list to add repairs to; without one, every bad line is an error. counts: a counter
-    to add the number of comments to.
-
-    Returns the sentences in order. Raises CorpusError with the file, the line and its text: at
-    once if the file as a whole can't be read, otherwise while iterating over the sentences.
+    Returns the layout and scheme in words, and the sentences in order. Raises CorpusError with the
+    file, the line and its text: at once if the file as a whole can't be read, otherwise while
+    iterating over the sentences.
     """
-    blocks = _LinesBySentence(Path(path), settings.comments)
+    settings = task.settings
+    blocks = _LinesBySentence(path, settings.comments)
     layout = find_layout((line for block in blocks for line in block.lines), settings)
     if layout is None:
-        return TaggedFile("no tokens", iter(()))
+        return "no tokens", iter(())
     notation, suspicions = _find_notation(blocks, layout, settings)
     if suspicions.finds_comments and not settings.comments:
-        return read_columns(path, replace(settings, comments=True), repairs, counts)
+        return read_columns(path, replace(task, settings=replace(settings, comments=True)))
     if settings.token_column is None:
         suspicions.raise_words()
-    tagged = _read_sentences(blocks, layout, repairs, Counter() if counts is None else counts)
-    sentences = (resolve(sentence, notation, repairs) for sentence in tagged)
-    return TaggedFile(f"{layout.describe()}, {notation.name}", sentences)
+    tagged = _read_sentences(blocks, layout, task)
+    sentences = (resolve(sentence, notation, task.repairs) for sentence in tagged)
+    return f"{layout.describe()}, {notation.name}", sentences
 
 
 def find_layout(content: Iterable[Line], settings: ReaderSettings) -> Layout | None:
@@ -203,18 +189,18 @@ def _find_notation(
 
 
 def _read_sentences(
-    blocks: Iterable[SentenceLines], layout: Layout, repairs: Repairs, counts: Counter[str]
+    blocks: Iterable[SentenceLines], layout: Layout, task: Task
 ) -> Iterator[TaggedSentence]:
     starts_document = False
     for block in blocks:
         for comment in block.comments:
             _check_comment(comment, layout)
         if block.comments:
-            counts["comments, passed over"] += len(block.comments)
+            task.counts["comments, passed over"] += len(block.comments)
         starts_document |= block.starts_document
         sentence = TaggedSentence([], [], [], starts_document)
         for line in block.lines:
-            _add_token(sentence, line, layout, repairs)
+            _add_token(sentence, line, layout, task.repairs)
         if sentence.words:
             yield sentence
             starts_document = False
@@ -243,8 +229,8 @@ def _check_comment(line: Line, layout: Layout) -> None:
 
 
 def _read(path: Path, task: Task) -> Reading:
-    file = read_columns(path, task.settings, task.repairs, task.counts)
-    return Reading(file.found, make_docs(file.sentences, task))
+    found, sentences = read_columns(path, task)
+    return Reading(found, make_docs(sentences, task))
 
 
 def _has_docstart(sample: Sample) -> bool:
@@ -252,6 +238,6 @@ def _has_docstart(sample: Sample) -> bool:
 
 
 _FOLLOWS = frozenset({"delimiter", "column", "token_column", "scheme", "comments", "merge"})
-CONLL2003 = Format("conll2003", _read, _has_docstart, _FOLLOWS, unit="sentences")
-COLUMNS = Format("columns", _read, lambda sample: True, _FOLLOWS, unit="sentences")
+CONLL2003 = Format("conll2003", _read, _has_docstart, _FOLLOWS)
+COLUMNS = Format("columns", _read, lambda sample: True, _FOLLOWS)
 """The format of files that match no other format."""

@@ -12,7 +12,16 @@ from .lines import Line, read_lines
 from .reading import Format, Reading, Sample, Task
 from .repairs import Repairs, repair_or_raise
 from .schemes import is_label
-from .sentences import MISSING_TAG, UNREAD, Sentence, TaggedSentence, TokenSpan, resolve
+from .sentences import (
+    MISSING_TAG,
+    UNREAD,
+    Notation,
+    Sentence,
+    Tag,
+    TaggedSentence,
+    TokenSpan,
+    resolve,
+)
 
 BEGIN = "#begin document"
 END = "#end document"
@@ -34,7 +43,7 @@ WITHOUT_NAMES = "pt/nt/"
 _CELL = re.compile(r"(?:\(([^()*]+))?(\*?)(\)?)")
 
 
-class Brackets:
+class Brackets(Notation):
     """``(PERSON*``, ``*``, ``*)``: an entity's first, middle and last token; ``(GPE)`` alone."""
 
     name = "CoNLL-2012"
@@ -50,26 +59,10 @@ class Brackets:
             return bool(star)
         return is_label(label) and bool(star) != bool(close)
 
-    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities in cells.
-
-        An entity continues until it is closed, another one opens, or the annotation is missing. A
-        closing bracket without an opening one is ignored.
-        """
-        entities: list[TokenSpan] = []
-        is_open = False
-        for i, tag in enumerate(tags):
-            match = _CELL.fullmatch(tag)
-            if match is None:
-                is_open = False
-                continue
-            label, _, close = match.groups()
-            if label is not None:
-                entities.append((i, i + 1, label))
-            elif is_open:
-                entities[-1] = (entities[-1][0], i + 1, entities[-1][2])
-            is_open = (is_open or label is not None) and not close
-        return entities
+    def parse(self, tag: str) -> Tag | None:
+        """A closing bracket without an opening one is ignored."""
+        match = _CELL.fullmatch(tag)
+        return None if match is None else Tag(match[1] is not None, match[1], not match[3])
 
     def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The cells for ``length`` tokens, given their entities in order."""
@@ -82,12 +75,8 @@ class Brackets:
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """Tokens whose entity may continue across an unread cell: those of an entity that is open
-        before the cell, and those after it up to a closing bracket without an opening one."""
-        found: set[int] = set()
-        for start, end, _ in entities:
-            if end in unread and not tags[end - 1].endswith(")"):
-                found.update(range(start, end))
+        """Also those after an unread cell up to a closing bracket without an opening one."""
+        found = super().unsure(entities, tags, unread)
         for first in unread:
             last = first + 1
             while last < len(tags) and tags[last] == "*":
@@ -178,5 +167,5 @@ def _fits(sample: Sample) -> bool:
     return sample.path.name.endswith("_conll") or sample.first.startswith(BEGIN)
 
 
-CONLL2012 = Format("conll2012", _read, _fits, frozenset({"merge"}), unit="sentences")
+CONLL2012 = Format("conll2012", _read, _fits, frozenset({"merge"}))
 """Its column and notation of names are fixed."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from .reading import Task
@@ -39,11 +39,6 @@ def make_doc(sentences: Sequence[Sentence], vocab: Vocab) -> Doc:
         offset += len(sentence.words)
     doc.set_ents(entities, missing=missing)
     return doc
-
-
-def pack_docs(docs: Iterable[Doc]) -> DocBin:
-    """Pack Docs for a ``.spacy`` file."""
-    return DocBin(attrs=STORED, docs=docs)
 
 
 def _split(sentences: Iterable[Sentence], size: int) -> Iterator[list[Sentence]]:

@@ -44,8 +44,3 @@ def unknown_key(key: str, known: Iterable[str], ignore: bool = True) -> str:
     if not ignore:
         return problem
     return f"{problem}. If it has nothing to do with entities, skip it: --ignore {key}"
-
-
-def unknown_setting(name: str, choices: Iterable[str], value: Any) -> ValueError:
-    """The error for an unknown value of a setting."""
-    return ValueError(f"Unknown {name}: expected one of {', '.join(choices)}, got {value!r}.")

@@ -10,11 +10,13 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from spacy_hgn.util.settings import one_of
+
 from .brat import BRAT
 from .columns import COLUMNS, CONLL2003
 from .conll2012 import CONLL2012
 from .doccano import DOCCANO
-from .errors import CorpusError, unknown_setting
+from .errors import CorpusError
 from .jsonl import JSONL
 from .label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
 from .lines import read_lines
@@ -52,12 +54,10 @@ SAMPLED = 50
 class LoadedCorpus:
     """The Docs of a file. found: its format and layout in words.
 
-    sentences: their number, or the number of texts if they aren't known. counts: how many records
-    and spans were left out or changed, by description.
+    counts: how many records and spans were left out or changed, by description.
     """
 
     docs: list[Doc]
-    sentences: int
     found: str
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -81,8 +81,7 @@ def read_corpus(
     """
     task = Task(nlp, ReaderSettings(**settings), repairs)
     found, docs = open_corpus(path, task, format)
-    kept = list(docs)
-    return LoadedCorpus(kept, sum(map(count_sentences, kept)), found, task.counts)
+    return LoadedCorpus(list(docs), found, task.counts)
 
 
 def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:
@@ -90,17 +89,11 @@ def open_corpus(path: str | Path, task: Task, format: str = "auto") -> Reading:
 
     Raises the errors of ``read_corpus``; those for single lines while the Docs are read.
     """
-    chosen = guess(path) if format == "auto" else FORMATS.get(format)
-    if chosen is None:
-        raise unknown_setting("format", ("auto", *FORMATS), format)
+    one_of(("auto", *FORMATS), "format", format)
+    chosen = FORMATS[guess_format(path) if format == "auto" else format]
     task.settings.refuse_others(path, chosen.name, chosen.follows)
     found, docs = chosen.read(Path(path), task)
     return Reading(", ".join(filter(None, (chosen.name, found))), _refuse_none(docs, path))
-
-
-def count_sentences(doc: Doc) -> int:
-    """The number of sentences of a Doc; 1 if they aren't known."""
-    return sum(1 for _ in doc.sents) if doc.has_annotation("SENT_START") else 1
 
 
 def guess_format(path: str | Path) -> str:
@@ -108,20 +101,11 @@ def guess_format(path: str | Path) -> str:
 
     Raises CorpusError if the file isn't text.
     """
-    return guess(path).name
-
-
-def guess(path: str | Path) -> Format:
-    """Detect the format of a file."""
-    sample = _look_at(Path(path))
-    return next(format for format in READERS if format.fits(sample))
-
-
-def _look_at(path: Path) -> Sample:
-    """The beginning of a file."""
+    path = Path(path)
     first = next((line.text for line in read_lines(path) if not line.is_blank), "")
     is_json = first.lstrip().startswith(("{", "["))
-    return Sample(path, first, _read_some_records(path) if is_json else [])
+    sample = Sample(path, first, _read_some_records(path) if is_json else [])
+    return next(format.name for format in READERS if format.fits(sample))
 
 
 def _read_some_records(path: Path) -> list[Any]:

@@ -21,13 +21,11 @@ class Lengths:
     """Lengths of a part's texts, compared to a Hero's limit of word pieces.
 
     over_long: Docs with more word pieces than the limit; the Hero reads them in overlapping parts.
-    tokens_beyond: their tokens beyond the limit. tokens_cut: tokens with more pieces than the
-    limit, whose other pieces the Hero doesn't read. pieces: the word pieces of all texts. unknown:
-    pieces for letters that the Hero doesn't know.
+    tokens_cut: tokens with more pieces than the limit, whose other pieces the Hero doesn't read.
+    pieces: the word pieces of all texts. unknown: pieces for letters that the Hero doesn't know.
     """
 
     over_long: int
-    tokens_beyond: int
     tokens_cut: int
     pieces: int
     unknown: int
@@ -110,7 +108,6 @@ def count_over_long(docs: Iterable[Doc], tokenizer: Any, limit: int) -> Lengths:
     over_long = [whole for whole in wholes if len(whole.ids) > limit]
     return Lengths(
         over_long=len(over_long),
-        tokens_beyond=sum(_count_beyond(whole.token_pieces, room) for whole in over_long),
         tokens_cut=sum(len(pieces) > room for whole in over_long for pieces in whole.token_pieces),
         pieces=sum(len(whole.ids) for whole in wholes),
         unknown=sum(list(whole.ids).count(tokenizer.unk_token_id) for whole in wholes),
@@ -173,14 +170,6 @@ def _encode(docs: Iterable[Doc], tokenizer: Any) -> list[Any]:
 
     spans = [doc[:] for doc in docs if len(doc)]
     return [whole for [whole] in encode_spans(tokenizer, spans, sys.maxsize)] if spans else []
-
-
-def _count_beyond(token_pieces: Sequence[Sequence[int]], room: int) -> int:
-    used = beyond = 0
-    for pieces in token_pieces:
-        beyond += bool(pieces) and used >= room
-        used += len(pieces)
-    return beyond
 
 
 def _find_memory() -> int:

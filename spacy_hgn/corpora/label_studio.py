@@ -6,7 +6,7 @@ from typing import Any
 from .errors import expected, unknown_key
 from .reading import Sample, Task
 from .records import HARMLESS, BadRecord, Record
-from .spans import CharSpan
+from .spans import CharSpan, places_of
 from .texts import Text, is_first, text_format
 
 ANNOTATIONS = ("annotations", "completions")
@@ -57,7 +57,7 @@ def read_label_studio(record: Record, task: Task) -> Text | None:
     truth = [annotation for annotation in accepted if annotation.get("ground_truth")]
     chosen = truth if len(truth) == 1 else accepted
     found = [_read_annotation(annotation, task) for annotation in chosen]
-    if any(_places(spans) != _places(found[0]) for spans in found):
+    if any(places_of(spans) != places_of(found[0]) for spans in found):
         raise BadRecord(
             f"{len(found)} annotations that differ, expected one. Mark one as ground truth, or "
             "leave out the others"
@@ -103,10 +103,6 @@ def _find_text(data: dict[str, Any], ignore: Sequence[str], where: str = "") -> 
             f"expected one text{where}, got the keys {keys}. Skip others with --ignore KEY"
         )
     return next(iter(texts.values()))
-
-
-def _places(spans: Sequence[CharSpan]) -> list[tuple[str, str]]:
-    return sorted((repr(span.place), repr(span.label)) for span in spans)
 
 
 def _read_annotation(annotation: dict[str, Any], task: Task) -> list[CharSpan]:

@@ -1,6 +1,5 @@
 """The train, dev and test parts of a corpus: their files and Docs."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +12,9 @@ from .conll2012 import FILE_PATTERN
 from .docbin import SUFFIX as SPACY_SUFFIX
 from .docbin import list_docbins, read_docbin
 from .errors import CorpusError
-from .formats import LoadedCorpus, count_sentences, read_corpus
+from .formats import LoadedCorpus, open_corpus
 from .lines import is_empty
+from .reading import Reading, Task
 from .repairs import REPORT_SUFFIX, Repairs
 from .settings import ReaderSettings, cannot_follow
 
@@ -90,16 +90,24 @@ def read_part(
 
     Raises CorpusError if a file can't be read.
     """
+    task = Task(nlp, ReaderSettings(**settings), repairs)
     paths = [path]
     if path.is_dir():
         paths = choose_files(list_files(path)).paths or list_docbins(path)
-    corpora = [_read_file(each, nlp, format, repairs, settings) for each in paths]
-    return LoadedCorpus(
-        docs=[doc for corpus in corpora for doc in corpus.docs],
-        sentences=sum(corpus.sentences for corpus in corpora),
-        found="; ".join(dict.fromkeys(corpus.found for corpus in corpora)),
-        counts=sum((corpus.counts for corpus in corpora), Counter()),
-    )
+    docs: list[Doc] = []
+    found: dict[str, None] = {}  # a set that keeps its order
+    for each in paths:
+        reading = _open(each, task, format)
+        found[reading.found] = None
+        docs.extend(reading.docs)
+    return LoadedCorpus(docs, "; ".join(found), task.counts)
+
+
+def refuse_settings(path: Path, settings: ReaderSettings, format: str) -> None:
+    """Raise CorpusError for settings of reading, which ``.spacy`` files don't need."""
+    settings.refuse_others(path, "spacy", ())
+    if format != "auto":
+        raise CorpusError(path, cannot_follow("spacy", "format", "auto", format))
 
 
 def iterate_docs(path: Path, nlp: Language) -> Iterator[Doc]:
@@ -144,15 +152,10 @@ def _has_any(path: Path, names: Sequence[str]) -> bool:
     return any(name in path.name.lower() for name in names)
 
 
-def _read_file(
-    path: Path, nlp: Language, format: str, repairs: Repairs, settings: dict[str, Any]
-) -> LoadedCorpus:
+def _open(path: Path, task: Task, format: str) -> Reading:
     if path.suffix == SPACY_SUFFIX:
-        if format != "auto":
-            raise CorpusError(path, cannot_follow("spacy", "format", "auto", format))
-        ReaderSettings(**settings).refuse_others(path, "spacy", ())
-        docs = read_docbin(path, nlp)
-        return LoadedCorpus(docs, sum(map(count_sentences, docs)), "spacy")
+        refuse_settings(path, task.settings, format)
+        return Reading("spacy", iter(read_docbin(path, task.nlp)))
     if path.suffix != ANNOTATION and is_empty(path):
-        return LoadedCorpus([], 0, "empty")
-    return read_corpus(path, nlp, format=format, repairs=repairs, **settings)
+        return Reading("empty", iter(()))
+    return open_corpus(path, task, format)

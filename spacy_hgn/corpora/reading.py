@@ -66,11 +66,10 @@ class Format:
     """A format.
 
     read: the reader. fits: whether a file looks like this format. follows: the settings that it
-    supports. unit: the content of its Docs, "sentences" or, if these aren't known, "texts".
+    supports.
     """
 
     name: str
     read: Callable[[Path, Task], Reading]
     fits: Callable[[Sample], bool]
     follows: frozenset[str] = frozenset()
-    unit: str = "texts"

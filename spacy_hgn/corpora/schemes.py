@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spacy_hgn.tags.tag_set import check_label
 
-from .sentences import MISSING_TAG, Notation, TokenSpan, write_tags
+from .sentences import MISSING_TAG, Notation, Tag, TokenSpan, write_tags
 
 OUTSIDE = "O"
 
@@ -18,7 +18,7 @@ _TAG = re.compile(f"([{BEGIN}{CONTINUE}])-(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class TagScheme:
+class TagScheme(Notation):
     """A scheme of prefixed tags, ``B-geo-loc``: the prefix ends at the first hyphen.
 
     name: for users. single, first, last, middle: the prefixes of an entity's only, first, last
@@ -47,26 +47,10 @@ class TagScheme:
         """Whether it is a tag of any scheme."""
         return tag == OUTSIDE or split_tag(tag) is not None
 
-    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities in tags, the same for every scheme.
-
-        B, S, U and W begin an entity, and so does a tag without an entity of its label before it.
-        E, L, S, U and W end one. Anything that isn't a tag is outside.
-        """
-        entities: list[TokenSpan] = []
-        is_open = False
-        for i, tag in enumerate(tags):
-            parts = split_tag(tag)
-            if parts is None:
-                is_open = False
-                continue
-            prefix, label = parts
-            if is_open and prefix in CONTINUE and entities[-1][2] == label:
-                entities[-1] = (entities[-1][0], i + 1, label)
-            else:
-                entities.append((i, i + 1, label))
-            is_open = prefix in OPEN
-        return entities
+    def parse(self, tag: str) -> Tag | None:
+        """The same for every scheme: B, S, U and W begin an entity; E, L, S, U and W end one."""
+        parts = split_tag(tag)
+        return None if parts is None else Tag(parts[0] in BEGIN, parts[1], parts[0] in OPEN)
 
     def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The tags of as many tokens, given their entities in order."""
@@ -82,20 +66,8 @@ class TagScheme:
             end_before, label_before = end, label
         return tags
 
-    def unsure(
-        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
-    ) -> set[int]:
-        """The tokens of entities to which an unread tag may belong."""
-        return {
-            i
-            for start, end, _ in entities
-            if (start - 1 in unread and tags[start][0] in CONTINUE)
-            or (end in unread and tags[end - 1][0] in OPEN)
-            for i in range(start, end)
-        }
 
-
-class Labels:
+class Labels(Notation):
     """IO without prefixes: a token's tag is the label of its entity.
 
     Adjacent entities with the same label look like one entity. This scheme is never detected,
@@ -111,17 +83,9 @@ class Labels:
             return True
         return split_tag(tag) is None and is_label(tag) and any(map(str.isalnum, tag))
 
-    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
-        """The entities in tags: runs of one label."""
-        entities: list[TokenSpan] = []
-        for i, tag in enumerate(tags):
-            if tag in (OUTSIDE, MISSING_TAG):
-                continue
-            if entities and entities[-1][1:] == (i, tag):
-                entities[-1] = (entities[-1][0], i + 1, tag)
-            else:
-                entities.append((i, i + 1, tag))
-        return entities
+    def parse(self, tag: str) -> Tag | None:
+        """Any other text than O and - is a label."""
+        return None if tag in (OUTSIDE, MISSING_TAG) else Tag(False, tag, True)
 
     def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
         """The tags of as many tokens, given their entities in order."""
@@ -129,13 +93,6 @@ class Labels:
         for start, end, label in entities:
             tags[start:end] = [label] * (end - start)
         return tags
-
-    def unsure(
-        self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
-    ) -> set[int]:
-        """The tokens of entities to which an unread tag may belong."""
-        touching = [e for e in entities if e[0] - 1 in unread or e[1] in unread]
-        return {i for start, end, _ in touching for i in range(start, end)}
 
 
 IOB1 = TagScheme("IOB1", single="I", first="I", last="I", touching="B")

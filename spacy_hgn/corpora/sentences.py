@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 from .lines import Line
 from .repairs import Repairs, repair_or_raise
@@ -39,30 +39,70 @@ class Sentence:
     starts_document: bool = False
 
 
-class Notation(Protocol):
-    """A notation for entities, with one tag per token.
+class Tag(NamedTuple):
+    """What a tag says of its token's entity.
 
-    ``read`` accepts all tags that it knows. Tags are valid if ``write`` turns the entities into
-    the same tags again.
+    begins: whether it begins one. Otherwise it continues the one before it, if that is open and has
+    the same label. label: None is the label of the one before. goes_on: whether the entity may
+    continue after it.
     """
 
-    @property
-    def name(self) -> str: ...
+    begins: bool
+    label: str | None
+    goes_on: bool
 
-    @property
-    def expected(self) -> str:
-        """The known tags, in words."""
 
-    def knows(self, tag: str) -> bool: ...
+class Notation:
+    """A notation for entities, with one tag per token.
 
-    def read(self, tags: Sequence[str]) -> list[TokenSpan]: ...
+    Tags are valid if ``write`` turns their entities into the same tags again. expected: the known
+    tags, in words.
+    """
 
-    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]: ...
+    name: str
+    expected: str
+
+    def knows(self, tag: str) -> bool:
+        """Whether it is a tag of this notation."""
+        raise NotImplementedError
+
+    def parse(self, tag: str) -> Tag | None:
+        """What a tag says; None if its token is outside, and for anything that isn't a tag."""
+        raise NotImplementedError
+
+    def write(self, entities: Sequence[TokenSpan], length: int) -> list[str]:
+        """The tags for ``length`` tokens, given their entities in order."""
+        raise NotImplementedError
+
+    def read(self, tags: Sequence[str]) -> list[TokenSpan]:
+        """The entities in tags. One without its beginning begins where it is; one without its end
+        ends where it is."""
+        entities: list[TokenSpan] = []
+        is_open = False
+        for i, found in enumerate(map(self.parse, tags)):
+            if found is None:
+                is_open = False
+                continue
+            if is_open and not found.begins and found.label in (None, entities[-1][2]):
+                entities[-1] = (entities[-1][0], i + 1, entities[-1][2])
+            elif found.label is not None:
+                entities.append((i, i + 1, found.label))
+            is_open = found.goes_on and (is_open or found.label is not None)
+        return entities
 
     def unsure(
         self, entities: Sequence[TokenSpan], tags: Sequence[str], unread: Set[int]
     ) -> set[int]:
-        """Tokens whose tags are uncertain because an adjacent tag can't be read."""
+        """The tokens of entities to which an adjacent tag that can't be read may belong."""
+
+        def may_continue(start: int, end: int) -> bool:
+            first, last = self.parse(tags[start]), self.parse(tags[end - 1])
+            before = start - 1 in unread and first is not None and not first.begins
+            return before or (end in unread and last is not None and last.goes_on)
+
+        return {
+            i for start, end, _ in entities if may_continue(start, end) for i in range(start, end)
+        }
 
 
 def resolve(tagged: TaggedSentence, notation: Notation, repairs: Repairs = None) -> Sentence:

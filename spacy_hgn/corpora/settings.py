@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import CorpusError, unknown_setting
+from spacy_hgn.util.settings import one_of
+
+from .errors import CorpusError
 from .schemes import NOTATIONS
 
 DELIMITERS = ("tab", "blank")
@@ -41,12 +43,9 @@ class ReaderSettings:
     merge: int = 1
 
     def __post_init__(self) -> None:
-        if self.delimiter not in ("auto", *DELIMITERS):
-            raise unknown_setting("delimiter", ("auto", *DELIMITERS), self.delimiter)
-        if self.offsets not in ("auto", *OFFSETS):
-            raise unknown_setting("unit of offsets", ("auto", *OFFSETS), self.offsets)
-        if self.scheme not in ("auto", *NOTATIONS):
-            raise unknown_setting("tag scheme", ("auto", *NOTATIONS), self.scheme)
+        one_of(("auto", *DELIMITERS), "delimiter", self.delimiter)
+        one_of(("auto", *OFFSETS), "unit of offsets", self.offsets)
+        one_of(("auto", *NOTATIONS), "tag scheme", self.scheme)
         if self.column == 0 or self.token_column == 0:
             raise ValueError(
                 "Unknown column: expected 1 or more, counted from 1, or a negative number, counted "

@@ -1,6 +1,6 @@
 """Character spans in files: ``{"start": 0, "end": 8, "label": "PER"}``."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 from .errors import shorten, unknown_key
@@ -72,6 +72,11 @@ def _read_span(item: Any, names: tuple[str, str], more: Set[str]) -> CharSpan:
     quote = item.get("text") if isinstance(item.get("text"), str) else None
     start, end = (item.get(name) for name in names)
     return CharSpan(start, end, item.get("label"), item, quote, refused)
+
+
+def places_of(spans: Sequence[CharSpan]) -> tuple[tuple[str, str], ...]:
+    """Places and labels in order, to compare annotations."""
+    return tuple(sorted((repr(span.place), repr(span.label)) for span in spans))
 
 
 def locate(span: CharSpan, text: str, offsets: str, is_from_javascript: bool) -> Place | None:

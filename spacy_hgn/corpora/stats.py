@@ -1,8 +1,8 @@
 """Statistics of a corpus's parts, and how they fit together."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import combinations, permutations, product
 from pathlib import Path
 
@@ -12,30 +12,46 @@ from spacy.tokens import Doc, Span
 from .parts import find_parts, iterate_docs, split_sentences
 from .schemes import IOB2, OUTSIDE
 from .sentences import MISSING_TAG, TokenSpan
-from .similar_labels import find_similar
 
 Tags = tuple[str, ...]
 Annotations = dict[tuple[str, ...], dict[Tags, None]]
 """Sentences by their tokens, each with all its taggings."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Counts:
     """Counts of one part.
 
     unit: the unit of ``sentences``: "sentences" or, if these aren't known, "texts". unannotated:
     tokens without annotation. crossing: entities across the start of a sentence, which can't be
-    predicted. types: entities per type, most frequent first.
+    predicted. types: entities per type.
     """
 
-    unit: str
-    sentences: int
-    tokens: int
-    mean_tokens: float
-    unannotated: int
-    entities: int
-    crossing: int
-    types: dict[str, int]
+    unit: str = "sentences"
+    sentences: int = 0
+    tokens: int = 0
+    mean_tokens: float = 0.0
+    unannotated: int = 0
+    entities: int = 0
+    crossing: int = 0
+    types: dict[str, int] = field(default_factory=dict)
+
+    def add(self, doc: Doc) -> None:
+        """Count what a Doc has."""
+        if not doc.has_annotation("SENT_START"):
+            self.unit = "texts"
+        self.sentences += len(split_sentences(doc))
+        self.tokens += len(doc)
+        self.mean_tokens = self.tokens / max(self.sentences, 1)
+        self.unannotated += sum(token.ent_iob == 0 for token in doc)
+        self.entities += len(doc.ents)
+        self.crossing += sum(map(_crosses_sentences, doc.ents))
+        for entity in doc.ents:
+            self.types[entity.label_] = self.types.get(entity.label_, 0) + 1
+
+    def by_frequency(self) -> dict[str, int]:
+        """The entities per type, most frequent first."""
+        return dict(sorted(self.types.items(), key=lambda item: -item[1]))
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,13 @@ class Overlap:
 class Gap:
     """Types that one part lacks and another has.
 
-    meant: for the first part, similar types that it has.
+    meant: for the first part, types that it has and that look like them.
     """
 
     part: str
     other: str
     types: list[str]
-    meant: dict[str, str] = field(default_factory=dict)
+    meant: dict[str, str]
 
     def describe(self) -> list[str]:
         """The types, with suggestions."""
@@ -82,26 +98,11 @@ class Gap:
 
 def count(docs: Iterable[Doc]) -> Counts:
     """Count sentences, tokens and entities of Docs, in one pass."""
-    unit, n_sentences, n_tokens, n_unannotated, n_crossing = "sentences", 0, 0, 0, 0
-    types: Counter[str] = Counter()
+    counts = Counts()
     for doc in docs:
-        if not doc.has_annotation("SENT_START"):
-            unit = "texts"
-        n_sentences += len(split_sentences(doc))
-        n_tokens += len(doc)
-        n_unannotated += sum(token.ent_iob == 0 for token in doc)
-        n_crossing += sum(map(_crosses_sentences, doc.ents))
-        types.update(entity.label_ for entity in doc.ents)
-    return Counts(
-        unit=unit,
-        sentences=n_sentences,
-        tokens=n_tokens,
-        mean_tokens=n_tokens / n_sentences if n_sentences else 0.0,
-        unannotated=n_unannotated,
-        entities=types.total(),
-        crossing=n_crossing,
-        types=dict(types.most_common()),
-    )
+        counts.add(doc)
+    counts.types = counts.by_frequency()
+    return counts
 
 
 def count_parts(folder: Path) -> dict[str, Counts]:
@@ -140,9 +141,19 @@ def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
     for other, part in permutations(annotated, 2):
         types = sorted(set(annotated[other]) - set(annotated[part]))
         is_first = part == next(iter(counts))
-        meant = find_similar(types, annotated[part]) if is_first else {}
-        gaps.append(Gap(part, other, types, meant))
+        known = annotated[part] if is_first else ()
+        gaps.append(Gap(part, other, types, find_similar(types, known)))
     return [gap for gap in gaps if gap.types]
+
+
+def find_similar(labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Map each label that looks like a known one to that: ``Per`` or ``PERSON`` to ``PER``."""
+    by_letters = {_letters_of(label): label for label in known}
+    found = {}
+    for label in labels:
+        for near in get_close_matches(_letters_of(label), by_letters, n=1):
+            found[label] = by_letters[near]
+    return found
 
 
 def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
@@ -165,6 +176,11 @@ def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
         for gap in find_gaps(counts)
     ]
     return empty + bare + crossing + lacking
+
+
+def _letters_of(label: str) -> str:
+    """A label without case, hyphens and the like."""
+    return "".join(filter(str.isalnum, label)).casefold()
 
 
 def _crosses_sentences(entity: Span) -> bool:

@@ -37,11 +37,10 @@ class Suspicions:
         numbers = [word for word in words if not is_range(word)]
         if len(numbers) > 1:
             self._several += 1
-        has_others = len(lines[0].text.split()) > 2  # which may be the words
-        is_same = has_others and len(set(numbers)) == 1
-        if len(numbers) > 1 and (is_same or _count_up(numbers)):
-            self._counting += 1
-            self._first.setdefault("number", lines[0])
+            has_others = len(lines[0].text.split()) > 2  # which may be the words
+            if (has_others and len(set(numbers)) == 1) or _count_up(numbers):
+                self._counting += 1
+                self._first.setdefault("number", lines[0])
         self._first.setdefault("any", lines[0])
         self._tags_alone &= all(map(IOB2.knows, words))
         self._all_tagged &= all(known)

@@ -14,7 +14,7 @@ from .reading import Format, Reading, Sample, Task
 from .records import BadRecord, Record, read_each
 from .repairs import repair_or_raise
 from .schemes import is_label
-from .spans import BadSpan, CharSpan, Place, locate
+from .spans import BadSpan, CharSpan, Place, locate, places_of
 
 TRIMMED = "spans trimmed of blanks at their ends"
 IN_UTF16 = "spans counted in UTF-16, as JavaScript does"
@@ -55,7 +55,7 @@ def is_first(line: Line, key: Hashable, spans: Sequence[CharSpan], task: Task) -
 
     Raises BadRecord if an earlier annotation of the text is different.
     """
-    places = hash(tuple(sorted((repr(span.place), repr(span.label)) for span in spans)))
+    places = hash(places_of(spans))
     before, first = task.annotated.setdefault((line.path, repr(key)), (places, line.place))
     if before != places:
         raise BadRecord(f"annotated differently in line {first[0]}: expected one annotation")

@@ -121,12 +121,10 @@ GLINER = Format(
     _read_gliner,
     lambda sample: sample.any(lambda record: GLINER_TOKENS in record),
     frozenset({"ignore", "merge"}),
-    unit="sentences",
 )
 HUGGING_FACE = Format(
     "hugging-face",
     _read_hugging_face,
     lambda sample: sample.any(lambda record: TOKENS in record and TAGS in record),
     frozenset({"ignore", "merge", "scheme", "tag_names"}),
-    unit="sentences",
 )

@@ -5,23 +5,13 @@ from dataclasses import dataclass
 
 import numpy
 
+from .posteriors import temper
+
 COLDEST, HOTTEST = 0.05, 20.0
 """The range of temperatures to search."""
 
 FEWEST = 50
 """The minimum number of entities: with fewer, the calibration error is random."""
-
-
-def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
-    """The probabilities for logits divided by the temperature.
-
-    *Shape of both:* (tokens, tags)
-    """
-    if temperature == 1:
-        return probabilities
-    relative = probabilities / probabilities.max(axis=1, keepdims=True)
-    powers = relative.astype("float64") ** (1 / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:

@@ -18,9 +18,8 @@ from .calibration import (
     fit_temperature,
     reason_to_keep,
     reliability,
-    temper,
 )
-from .posteriors import entity_probabilities
+from .posteriors import entity_probabilities, temper
 
 Corpus = Callable[[Language], Iterable[Example]]
 

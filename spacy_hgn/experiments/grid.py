@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from spacy.util import load_config
+from spacy.util import dict_to_dot, load_config
 from thinc.api import Config
 
 from ..training.recipes import Recipe, RecipeError, fit_to_hero, read_recipe
@@ -166,19 +166,7 @@ def flatten(config: Config) -> dict[str, Any]:
     """The sections of a config that influence a training, [components] and [training], in dotted
     form with all variables filled in."""
     filled = config.interpolate()
-    return {
-        name: value
-        for section in ("components", "training")
-        for name, value in _flatten(filled[section], section)
-    }
-
-
-def _flatten(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{name}.{key}")
-    else:
-        yield name, value
+    return dict_to_dot({section: filled[section] for section in ("components", "training")})
 
 
 def _check_variables(run: GridRun, path: Path) -> None:

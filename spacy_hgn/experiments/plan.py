@@ -12,7 +12,7 @@ import torch
 from spacy.util import dot_to_dict, registry
 from thinc.api import Config
 
-from ..backend.precision import resolve_precision
+from ..backend.torch_shim import resolve_precision
 from ..training.recipes import fit_to_hero
 from ..util.environment import describe_machine, describe_software
 from .corpora import CorpusParts, convert_corpus

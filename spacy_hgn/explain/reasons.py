@@ -7,10 +7,9 @@ import numpy
 from spacy.tokens import Doc, Span
 
 from ..entities.alternatives import Alternative, find_alternatives
-from ..entities.calibration import temper
-from ..entities.on_doc import borders_alone, borders_before
-from ..entities.posteriors import Posteriors, entity_probabilities
-from ..tags.decoding import Borders, Entity, decode
+from ..entities.posteriors import Posteriors, temper
+from ..entities.score import borders_alone, borders_before
+from ..tags.decoding import Borders, Entity
 from ..tags.tag_pipe import TagPipe
 from .explanation import Explanation, explain
 
@@ -18,13 +17,14 @@ from .explanation import Explanation, explain
 class Reasons(TagPipe):
     """A component that can explain its entities and find alternatives."""
 
-    decoder: str
-    threshold: float
-    scores: bool
     overlap: bool
 
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
         """Tag probabilities on the host. *Shape of each:* (tokens, tags)"""
+        raise NotImplementedError
+
+    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+        """Decode entities with their scores."""
         raise NotImplementedError
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
@@ -68,20 +68,9 @@ class Reasons(TagPipe):
             None if self.trained_over is None else self.trained_over.layers,
         )
 
-    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
-        """Decode entities with their scores, without those below the threshold."""
-        found = decode(probabilities, borders, self.tag_set, self.decoder)
-        tempered = temper(probabilities, self.temperature)
-        scores = entity_probabilities(tempered, borders, self.tag_set, found)
-        return [pair for pair in zip(found, scores) if pair[1] >= self.threshold]
-
     def _borders_before(self, doc: Doc) -> Borders:
         """Where entities are possible, ignoring this component's own."""
         return borders_alone(doc) if self.overlap else borders_before(doc, self._spans_key)
-
-    @property
-    def _spans_key(self) -> str | None:
-        return self.name if self.scores else None
 
 
 def _expect(given: Any, kind: type, example: str) -> None:

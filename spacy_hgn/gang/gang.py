@@ -51,7 +51,7 @@ class Gang(nn.Module):
         """
         if len(z) == 0:
             return z.new_zeros(0, len(self.windows), z.shape[1])
-        if self.units and reads_together(self.recurrence, z):
+        if self.units and z.is_cuda and reads_together(self.recurrence, z):
             from .lstm_triton import read_windows
 
             return read_windows(z, list(self.units), lengths)

@@ -11,13 +11,13 @@ logger = logging.getLogger("spacy_hgn")
 
 
 def reads_together(recurrence: str, z: Tensor) -> bool:
-    """Whether the kernels of ``lstm_triton.py`` compute all windows of the vectors ``z``.
+    """Whether the kernels of ``lstm_triton.py`` compute all windows of vectors ``z`` on a GPU.
 
     They are for an LSTM on NVIDIA GPUs from Ampere on. Other cases, including a GPU for which
     Triton can't compile, use ``lstm.py`` and ``recurrent.py`` on the same device.
     """
     is_meant_for = recurrence == "lstm" and z.dtype != torch.float64
-    return is_meant_for and z.is_cuda and torch.version.hip is None and can_compile(z.device)
+    return is_meant_for and torch.version.hip is None and can_compile(z.device)
 
 
 @cache

@@ -1,7 +1,7 @@
 """The Hero's output for a batch of Docs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 from weakref import ref
@@ -13,75 +13,15 @@ from spacy.tokens import Span
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from thinc.api import Model, get_array_module, torch2xp, xp2torch
 from thinc.types import Floats3d, Ragged
-from torch import Tensor
 from transformers.utils import ModelOutput
 
 from ..backend.step_size import StepSize
 from ..util.lists import ends_of, split
 from .alignment import Alignment
+from .token_rows import HeroData, TokenRows
 
 # Outputs with one row per sequence, unlike XLNet's "mems" and the caches of decoders.
 ROW_OUTPUTS = ("last_hidden_state", "hidden_states", "attentions")
-
-
-@dataclass(frozen=True)
-class TokenRows:
-    """The vectors of a batch's word pieces, and their alignment with tokens.
-
-    It must not reference Docs or Spans, because Docs reference it.
-    """
-
-    hidden: Tensor
-    """*Shape:* (rows, places, width), in float32, without a graph, on the Hero's device."""
-    places: ndarray
-    """*Shape:* (pieces,): the positions of all tokens' pieces in the flattened rows."""
-    piece_ends: ndarray
-    """*Shape:* (tokens + 1,): token t has ``places[piece_ends[t]:piece_ends[t + 1]]``, at least
-    one: a token without pieces has the position of a zero vector."""
-    token_ends: ndarray
-    """*Shape:* (docs + 1,): Doc k's tokens are those from ``token_ends[k]`` on ..."""
-    row_ends: ndarray
-    """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
-    hero: "ref[Model]"
-    """The Hero that computed them."""
-    step_size: StepSize
-    """The Hero's step size, for components that train it."""
-    edges: ndarray
-    """*Shape:* (docs, 2): the positions of the pieces before and after each Doc's text; -1 if
-    there is none."""
-
-
-@dataclass
-class HeroData(TransformerData):
-    """A Doc's share of a batch, with a reference to the batch. Copies don't have the reference."""
-
-    number: int = field(default=0, init=False, repr=False, compare=False)
-    """The Doc's number in the batch."""
-    _source: TokenRows | None = field(default=None, init=False, repr=False, compare=False)
-    _made_of: tuple = field(default=(), init=False, repr=False, compare=False)
-
-    def belong_to(self, source: TokenRows, number: int) -> "HeroData":
-        """Set the batch and the Doc's index in it."""
-        self._source, self.number, self._made_of = source, number, self._parts()
-        return self
-
-    @property
-    def source(self) -> TokenRows | None:
-        """The batch; None if the share's vectors or positions were replaced since."""
-        is_as_made = all(now is then for now, then in zip(self._parts(), self._made_of))
-        return self._source if is_as_made else None
-
-    @property
-    def hero(self) -> Model | None:
-        """The Hero that computed the vectors; None if it no longer exists."""
-        return None if self._source is None else self._source.hero()
-
-    def _parts(self) -> tuple:
-        hidden = self.model_output.get("last_hidden_state")
-        return hidden, self.align.data, self.align.lengths
-
-    def __reduce__(self) -> tuple[type, tuple]:
-        return TransformerData, (self.wordpieces, self.model_output, self.align)
 
 
 @dataclass

@@ -16,8 +16,7 @@ from torch.nn.functional import pad
 from transformers.utils import ModelOutput
 
 from ..backend.memory import limit_kept_kernels
-from ..backend.precision import check_precision
-from ..backend.torch_shim import TorchShim
+from ..backend.torch_shim import TorchShim, check_precision
 from .embedding_gradients import EmbeddingGradients
 from .frozen.upper_layers import UpperLayers, check_trained_layers
 from .hero_files import hero_from_bytes, hero_to_bytes, piece_limit

@@ -1,7 +1,7 @@
 """Check the vectors that a component's listener reads."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -11,8 +11,6 @@ from spacy_transformers.layers import TransformerListener
 from spacy_transformers.pipeline_component import Transformer
 from thinc.api import Model
 
-from ..util.owner import owner_of
-from .frozen.trained_over import require_hero
 from .hero_shim import HeroShim
 from .trained_with import Listener, require_trained_with
 
@@ -38,7 +36,7 @@ def shares_upstream(component: Any, name: str) -> bool:
 
     name: of the component.
     """
-    nlp = owner_of(component)
+    nlp = component.owner
     return nlp is not None and any(others for _, _, others in _shared(name, nlp))
 
 
@@ -81,23 +79,20 @@ def _divides(pipe: Any) -> bool:
     return any(isinstance(shim, HeroShim) for node in pipe.model.walk() for shim in node.shims)
 
 
-def require_vectors(component: Any, docs: Iterable[Doc]) -> None:
+def require_vectors(component: Any, docs: Sequence[Doc]) -> None:
     """Raise ValueError for Docs without the vectors that a component's listener reads, or with
     those of other tokens or of another upstream component.
 
     component: a ``TagPipe``. The vectors must come from the upstream that it was trained with.
+    docs: none is empty.
     """
-    docs = [doc for doc in docs if len(doc)]
     is_head = component.trained_over is not None
     for node in component.model.walk():
         if isinstance(node, Listener):
             _require_own_upstream(component, node)
             for doc in docs:
                 _check_vectors(doc, node, "hgn_ner", is_head)
-    if is_head:
-        require_hero(component.model, docs, component.trained_over, component.name)
-    else:
-        require_trained_with(component, docs)
+    require_trained_with(component, docs)
 
 
 def require_any_vectors(tok2vec: Model, docs: Iterable[Doc], reader: str) -> None:
@@ -125,7 +120,7 @@ def _require_own_upstream(component: Any, listener: Listener) -> None:
     A Doc has one place for them. Without such a component in the pipeline, the vectors may already
     be on the Doc.
     """
-    nlp = owner_of(component)
+    nlp = component.owner
     if nlp is None or component.name not in nlp.pipe_names:
         return
     kind = Transformer if isinstance(listener, TransformerListener) else Tok2Vec

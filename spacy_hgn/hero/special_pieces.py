@@ -8,12 +8,9 @@ from typing import NamedTuple
 
 import numpy
 from numpy import ndarray
-from spacy_transformers.data_classes import TransformerData
-from thinc.api import Model
 
 from ..util.lists import ends_of
 from .alignment import Alignment
-from .hero_batch import HeroData
 
 MISSING = -1
 """The position of a missing edge: XLNet has none on the left."""
@@ -79,48 +76,3 @@ def insert_edges(
         numpy.insert(counts, at, 1),
         numpy.insert(numpy.zeros(len(counts), dtype=bool), at, True),
     )
-
-
-def require_transformer(tok2vec: Model) -> None:
-    """Raise ValueError for a tok2vec that doesn't read a Transformer's pieces."""
-    if not reads_pieces(tok2vec):
-        raise ValueError(
-            "edges = true: expected a tok2vec that reads a Transformer, such as "
-            "spacy-transformers.TransformerListener.v1 or spacy-hgn.Tok2VecTransformer.v1, got "
-            f"{tok2vec.name!r}. Nothing else has pieces before and after a text: choose one of "
-            "them, or edges = false."
-        )
-
-
-def reads_pieces(tok2vec: Model) -> bool:
-    """Whether a tok2vec pools the vectors of a Transformer's pieces."""
-    return [layer.name for layer in tok2vec.layers[1:]] == ["trfs2arrays"]
-
-
-def require_no_pieces(datas: Sequence[TransformerData]) -> None:
-    """Raise ValueError for Docs with unknown edges, unless all are empty or, as during
-    initialization, have no vectors yet."""
-    if not any(map(_has_pieces, datas)):
-        return
-    strangers = (data for data in datas if data.model_output and not _knows_edges(data))
-    found = next(strangers, None)
-    if found is None or isinstance(found, HeroData):
-        what = "replaced vectors or a replaced alignment"
-    elif _has_pieces(found):
-        what = f"{type(found).__name__} of another Transformer, or of a Doc that was stored"
-    else:
-        what = "a Doc without vectors"
-    raise ValueError(
-        "edges = true: expected a Transformer's vectors as spacy-hgn.TransformerModel.v1 returns "
-        f"them, got {what}. Only these include the pieces before and after a text: set this "
-        "architecture for the transformer and run it on the Docs again, or choose edges = false."
-    )
-
-
-def _knows_edges(data: TransformerData) -> bool:
-    return isinstance(data, HeroData) and data.source is not None
-
-
-def _has_pieces(data: TransformerData) -> bool:
-    """Whether a Doc has vectors. Placeholders have pieces without text."""
-    return any(map(any, data.wordpieces.strings))

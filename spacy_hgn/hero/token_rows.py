@@ -1,10 +1,13 @@
 """Gather the vectors of tokens from the Hero's rows of pieces, all at once on the device."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
+from weakref import ref
 
 import numpy
 import torch
+from numpy import ndarray
 from spacy_transformers.data_classes import TransformerData
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d, Floats3d, Ragged
@@ -12,9 +15,69 @@ from torch import Tensor
 from torch.nn.functional import embedding
 from transformers.utils import ModelOutput
 
+from ..backend.step_size import StepSize
 from ..util.lists import ends_of
-from .hero_batch import HeroData, TokenRows
 from .special_pieces import MISSING, insert_edges
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """The vectors of a batch's word pieces, and their alignment with tokens.
+
+    It must not reference Docs or Spans, because Docs reference it.
+    """
+
+    hidden: Tensor
+    """*Shape:* (rows, places, width), in float32, without a graph, on the Hero's device."""
+    places: ndarray
+    """*Shape:* (pieces,): the positions of all tokens' pieces in the flattened rows."""
+    piece_ends: ndarray
+    """*Shape:* (tokens + 1,): token t has ``places[piece_ends[t]:piece_ends[t + 1]]``, at least
+    one: a token without pieces has the position of a zero vector."""
+    token_ends: ndarray
+    """*Shape:* (docs + 1,): Doc k's tokens are those from ``token_ends[k]`` on ..."""
+    row_ends: ndarray
+    """*Shape:* (docs + 1,): ... and its rows those from ``row_ends[k]`` on."""
+    hero: "ref[Model]"
+    """The Hero that computed them."""
+    step_size: StepSize
+    """The Hero's step size, for components that train it."""
+    edges: ndarray
+    """*Shape:* (docs, 2): the positions of the pieces before and after each Doc's text; -1 if
+    there is none."""
+
+
+@dataclass
+class HeroData(TransformerData):
+    """A Doc's share of a batch, with a reference to the batch. Copies don't have the reference."""
+
+    number: int = field(default=0, init=False, repr=False, compare=False)
+    """The Doc's number in the batch."""
+    _source: TokenRows | None = field(default=None, init=False, repr=False, compare=False)
+    _made_of: tuple = field(default=(), init=False, repr=False, compare=False)
+
+    def belong_to(self, source: TokenRows, number: int) -> "HeroData":
+        """Set the batch and the Doc's index in it."""
+        self._source, self.number, self._made_of = source, number, self._parts()
+        return self
+
+    @property
+    def source(self) -> TokenRows | None:
+        """The batch; None if the share's vectors or positions were replaced since."""
+        is_as_made = all(now is then for now, then in zip(self._parts(), self._made_of))
+        return self._source if is_as_made else None
+
+    @property
+    def hero(self) -> Model | None:
+        """The Hero that computed the vectors; None if it no longer exists."""
+        return None if self._source is None else self._source.hero()
+
+    def _parts(self) -> tuple:
+        hidden = self.model_output.get("last_hidden_state")
+        return hidden, self.align.data, self.align.lengths
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return TransformerData, (self.wordpieces, self.model_output, self.align)
 
 
 class Share(NamedTuple):
@@ -23,7 +86,7 @@ class Share(NamedTuple):
     source: TokenRows
     tokens: slice
     rows: slice
-    edges: numpy.ndarray
+    edges: ndarray
 
     @classmethod
     def of(cls, data: TransformerData) -> "Share | None":
@@ -69,7 +132,7 @@ class HeroRows:
         self.step_sizes = list({id(s.step_size): s.step_size for s in self._sources}.values())
         self._is_first_alone = self._pooling.name == "reduce_first"
         self._places, self._owner, self._counts = self._find_places()
-        self.is_edge: numpy.ndarray | None = None
+        self.is_edge: ndarray | None = None
         if edges:
             self._read_edges()
         self._ends = ends_of(self._counts)
@@ -90,7 +153,7 @@ class HeroRows:
 
         return z, backprop
 
-    def _find_places(self) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    def _find_places(self) -> tuple[ndarray, ndarray, ndarray]:
         """The positions of the pieces to read, the index of each one's source, and the number of
         pieces per token."""
         places, counts = [], []
@@ -160,5 +223,5 @@ class HeroRows:
         return [TransformerData(nothing.wordpieces, each, nothing.align) for each in outputs]
 
 
-def _to_device(indices: numpy.ndarray, like: Tensor) -> Tensor:
+def _to_device(indices: ndarray, like: Tensor) -> Tensor:
     return torch.from_numpy(indices).to(like.device, non_blocking=True)

@@ -8,17 +8,16 @@ import spacy.pipeline.tok2vec
 import spacy_transformers.layers.listener
 import torch
 from spacy.tokens import Doc
+from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers.listener import TransformerListener
 from thinc.api import Model, get_array_module, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..backend.blocks import group_texts
 from ..backend.step_size import StepSize
-from ..util.lists import ends_of, split
+from ..util.lists import ends_of, group_texts, split
 from .frozen.frozen_vectors import find_layers
-from .special_pieces import reads_pieces, require_no_pieces, require_transformer
-from .token_rows import find_rows
+from .token_rows import HeroData, find_rows
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 
@@ -168,6 +167,12 @@ def _read(
         return ArrayVectors(arrays, device), None if backprop in DEAD_ENDS else backprop
     hero, to_arrays = tok2vec.layers
     datas, backprop_hero = hero(docs, is_train)
+    is_trained = backprop_hero not in DEAD_ENDS
+    learns = is_trained or _has_weights(to_arrays)
+    if (rows := find_rows(datas, to_arrays, edges)) is not None:
+        if not is_trained:  # no step of that Hero ends
+            rows.step_sizes = []
+        return rows, backprop_hero if learns else None
     if (frozen := find_layers(datas, device)) is not None:
         if edges:
             raise ValueError(
@@ -178,12 +183,6 @@ def _read(
         if is_train:
             backprop_hero([])  # empty, so that the listener forgets the batch
         return frozen, None
-    is_trained = backprop_hero not in DEAD_ENDS
-    learns = is_trained or _has_weights(to_arrays)
-    if (rows := find_rows(datas, to_arrays, edges)) is not None:
-        if not is_trained:  # no step of that Hero ends
-            rows.step_sizes = []
-        return rows, backprop_hero if learns else None
     if edges:
         require_no_pieces(datas)
     arrays, backprop_arrays = to_arrays(datas, is_train)
@@ -197,3 +196,48 @@ def _read(
 def _has_weights(layer: Model) -> bool:
     """Whether a layer, such as a pooling, has weights."""
     return any(node.param_names or node.shims for node in layer.walk())
+
+
+def require_transformer(tok2vec: Model) -> None:
+    """Raise ValueError for a tok2vec that doesn't read a Transformer's pieces."""
+    if not reads_pieces(tok2vec):
+        raise ValueError(
+            "edges = true: expected a tok2vec that reads a Transformer, such as "
+            "spacy-transformers.TransformerListener.v1 or spacy-hgn.Tok2VecTransformer.v1, got "
+            f"{tok2vec.name!r}. Nothing else has pieces before and after a text: choose one of "
+            "them, or edges = false."
+        )
+
+
+def reads_pieces(tok2vec: Model) -> bool:
+    """Whether a tok2vec pools the vectors of a Transformer's pieces."""
+    return [layer.name for layer in tok2vec.layers[1:]] == ["trfs2arrays"]
+
+
+def require_no_pieces(datas: Sequence[TransformerData]) -> None:
+    """Raise ValueError for Docs with unknown edges, unless all are empty or, as during
+    initialization, have no vectors yet."""
+    if not any(map(_has_pieces, datas)):
+        return
+    strangers = (data for data in datas if data.model_output and not _knows_edges(data))
+    found = next(strangers, None)
+    if found is None or isinstance(found, HeroData):
+        what = "replaced vectors or a replaced alignment"
+    elif _has_pieces(found):
+        what = f"{type(found).__name__} of another Transformer, or of a Doc that was stored"
+    else:
+        what = "a Doc without vectors"
+    raise ValueError(
+        "edges = true: expected a Transformer's vectors as spacy-hgn.TransformerModel.v1 returns "
+        f"them, got {what}. Only these include the pieces before and after a text: set this "
+        "architecture for the transformer and run it on the Docs again, or choose edges = false."
+    )
+
+
+def _knows_edges(data: TransformerData) -> bool:
+    return isinstance(data, HeroData) and data.source is not None
+
+
+def _has_pieces(data: TransformerData) -> bool:
+    """Whether a Doc has vectors. Placeholders have pieces without text."""
+    return any(map(any, data.wordpieces.strings))

@@ -58,6 +58,11 @@ class Committee(Listening):
         """Probabilities from the logits of ``forward``."""
         return self.heads[0].read(output)
 
+    @property
+    def trained_tags(self) -> Tensor:
+        """The tags with trained weights. *Shape:* (tags,), boolean"""
+        return self.heads[0].trained_tags
+
     def resize(self, tags: int) -> None:
         """Add tags to all members."""
         for head in self.heads:

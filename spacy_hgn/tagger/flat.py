@@ -1,7 +1,7 @@
 """The Thinc layer from Docs to one array for all of their tokens."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy
@@ -11,18 +11,28 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Ints1d, Ragged
 from torch import Tensor
 
-from ..backend.blocks import Block, block_size, cut_blocks
 from ..backend.torch_shim import TorchShim, divide_gradients
 from ..gang.windows import to_device
 from ..hero.frozen.frozen_vectors import count_layers
 from ..hero.listeners import require_any_vectors
-from ..hero.special_pieces import require_transformer
-from ..hero.token_vectors import Sent, Tok2Vec, learn_vectors, read_vectors, sends_means, width_of
+from ..hero.token_vectors import (
+    Sent,
+    Tok2Vec,
+    learn_vectors,
+    read_vectors,
+    require_transformer,
+    sends_means,
+    width_of,
+)
 from .committee import Committee
 from .hero_gang import HeroGang
 from .hero_gang_shim import HeroGangShim
 
 Flat = Model[list[Doc], Ragged]
+
+BLOCK_TOKENS = {"cpu": 2048, "cuda": 16384}
+"""Maximum number of tokens to predict at once, by device type, which bounds the memory for long
+Docs and large batches."""
 
 # The Docs that a layer was initialized with. During initialization, spaCy predicts them without
 # having run the components before.
@@ -162,6 +172,41 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
                 found[done : done + len(part)] = part
             done += len(part)
     return _to_ragged(found, list(map(len, docs)))
+
+
+def block_size(device: torch.device) -> int:
+    """The maximum number of tokens per block on a device."""
+    return BLOCK_TOKENS.get(device.type, BLOCK_TOKENS["cpu"])
+
+
+class Block(NamedTuple):
+    """Consecutive tokens of a batch, with the neighbours in their windows.
+
+    low, high: the range of tokens to read. lengths: the number of these tokens in each text.
+    kept: the block's own tokens, as a slice of the range.
+    """
+
+    low: int
+    high: int
+    lengths: list[int]
+    kept: slice
+
+
+def cut_blocks(lengths: Sequence[int], size: int, reach: int) -> Iterator[Block]:
+    """Cut concatenated texts into blocks. reach: the number of neighbours on each side."""
+    total = sum(lengths)
+    if not total:
+        return
+    if total <= size:
+        yield Block(0, total, list(lengths), slice(None))
+        return
+    bounds = numpy.cumsum([0, *lengths])
+    for first in range(0, total, size):
+        after = min(first + size, total)
+        low = max(first - reach, int(bounds[bounds <= first][-1]))
+        high = min(after + reach, int(bounds[bounds >= after][0]))
+        within = numpy.diff(bounds.clip(low, high))
+        yield Block(low, high, within[within > 0].tolist(), slice(first - low, after - low))
 
 
 def learn(model: Flat, docs: list[Doc]) -> tuple[Ragged, Callable[[Ragged], Any]]:

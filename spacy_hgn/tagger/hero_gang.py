@@ -118,6 +118,12 @@ class HeroGang(Listening):
         """Turn the output of ``forward`` into that of ``predict``."""
         return output.softmax(dim=1) if hasattr(self, "classifier") else output
 
+    @property
+    def trained_tags(self) -> Tensor:
+        """The tags with trained weights: new ones have weights of 0. *Shape:* (tags,), boolean"""
+        weights = torch.cat([self.classifier.weight, self.classifier.bias[:, None]], dim=1)
+        return weights.any(dim=1)
+
     def resize(self, tags: int) -> None:
         """Add tags to a tagger. Old tags keep their weights; new tags have weights of 0."""
         old = self.classifier

@@ -1,14 +1,18 @@
 """The shim with the torch module of Gang, fusion and classifier."""
 
+from functools import cached_property
 from typing import Any
 
 import srsly
-import torch
 from thinc.api import get_torch_default_device
 
 from ..backend.memory import limit_kept_kernels
-from ..backend.precision import check_precision
-from ..backend.torch_shim import TorchShim, weights_from_bytes, weights_to_bytes
+from ..backend.torch_shim import (
+    TorchShim,
+    check_precision,
+    weights_from_bytes,
+    weights_to_bytes,
+)
 from .committee import Committee
 from .hero_gang import HeroGang
 
@@ -37,18 +41,10 @@ class HeroGangShim(TorchShim):
         """The number of heads; 1 is no committee."""
         return self.cfg["members"]
 
-    @property
-    def is_built(self) -> bool:
-        return self._model is not None
-
-    @property
+    @cached_property
     def reads_edges(self) -> bool:
         """Whether windows include the Hero's special pieces around a text."""
         return self.cfg.get("edges", False)
-
-    @property
-    def device(self) -> torch.device:
-        return super().device if self.is_built else get_torch_default_device()
 
     def build(self, width: int, tags: int | None) -> HeroGang | Committee:
         """Build the module with random weights."""
@@ -57,7 +53,7 @@ class HeroGangShim(TorchShim):
         return self._model
 
     def finish_update(self, optimizer: Any) -> None:
-        if self.is_built:
+        if self._model is not None:
             self._forget_other_sizes(optimizer)
             super().finish_update(optimizer)
 
@@ -76,7 +72,7 @@ class HeroGangShim(TorchShim):
     def to_bytes(self) -> bytes:
         sizes = ("width", "layers", "tags")
         message: dict[str, Any] = {"config": self.cfg, **dict.fromkeys((*sizes, "weights"))}
-        if self.is_built:
+        if self._model is not None:
             message |= {size: getattr(self._model, size) for size in sizes}
             message["weights"] = weights_to_bytes(self._model)
         return srsly.msgpack_dumps(message)

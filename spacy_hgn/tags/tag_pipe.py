@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from spacy.errors import Errors
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
 from ..hero import trained_with
-from ..hero.frozen.trained_over import TrainedOver, from_cfg, to_cfg
-from ..tagger.classifier import is_initialized, resize_tags
+from ..hero.trained_with import TrainedOver
+from ..tagger.flat import shim_of
 from ..tagger.older_layout import in_present_layout
 from ..util.sealed_pipe import SealedPipe
 from ..util.settings import Settings
 from .tag_set import TagSet, check_label
+
+# The pipeline of each component; not in the component, which is pickled.
+_owners: WeakKeyDictionary["TagPipe", ref[Language]] = WeakKeyDictionary()
 
 
 class TagPipe(SealedPipe):
@@ -35,6 +40,19 @@ class TagPipe(SealedPipe):
     trained_over: TrainedOver | None
     trained_with: str | None
     _settings: Settings
+
+    @property
+    def owner(self) -> Language | None:
+        """The pipeline that the component was created for; None if it is unknown, deleted, or no
+        longer has the component."""
+        nlp = _owners.get(self, lambda: None)()
+        if nlp is None or not any(pipe is self for _, pipe in nlp.components):
+            return None
+        return nlp
+
+    @owner.setter
+    def owner(self, nlp: Language) -> None:
+        _owners[self] = ref(nlp)
 
     @property
     def cfg(self) -> Settings:
@@ -68,8 +86,11 @@ class TagPipe(SealedPipe):
             return 0
         self.tag_set = TagSet(self.tag_set.scheme, (*self.labels, label))
         self.vocab.strings.add(label)
-        if is_initialized(self.model):
-            resize_tags(self.model, len(self.tag_set))
+        module = shim_of(self._flat)._model
+        if module is not None:
+            module.resize(len(self.tag_set))
+            for layer in (self._flat, self.model):
+                layer.set_dim("nO", len(self.tag_set), force=True)
         return 1
 
     def get_cfg(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -77,8 +98,7 @@ class TagPipe(SealedPipe):
         learnt = {"labels": list(self.labels), "temperature": self.temperature}
         changes = self.cfg.changes(config)
         changed = {"changed": changes} if changes else {}
-        upstream = {**to_cfg(self.trained_over), **trained_with.to_cfg(self)}
-        return {**self._architecture, **learnt, **changed, **upstream}
+        return {**self._architecture, **learnt, **changed, **trained_with.to_cfg(self)}
 
     def set_cfg(self, cfg: dict[str, Any]) -> None:
         """Load the stored settings. Raises ValueError if the config contradicts them."""
@@ -90,8 +110,7 @@ class TagPipe(SealedPipe):
                 )
         self.cfg.change(cfg.get("changed", {}))
         self.temperature = cfg.get("temperature", 1.0)
-        self.trained_over = from_cfg(cfg.get("hero"))
-        trained_with.load(self, cfg.get("trained_with"))
+        trained_with.load(self, cfg)
         self.tag_set = TagSet(cfg["tag_scheme"], tuple(cfg["labels"]))
         for label in self.labels:
             self.vocab.strings.add(label)
@@ -112,8 +131,13 @@ class TagPipe(SealedPipe):
         """The model that returns one array for all tokens of a batch."""
         return self.model.get_ref("flat")
 
+    @property
+    def _spans_key(self) -> str | None:
+        """The key of the component's entities in ``doc.spans``; None if it writes none."""
+        return self.name if self.cfg["scores"] else None
+
     def _require_initialized(self) -> None:
-        if not is_initialized(self.model):
+        if shim_of(self._flat)._model is None:
             raise ValueError(Errors.E109.format(name=self.name))
 
     def _check_outputs(self) -> None:

@@ -6,7 +6,7 @@ from spacy.training import Example
 from spacy.training.batchers import Sizing
 from spacy.util import minibatch
 
-from ..backend.blocks import group_texts
+from ..util.lists import group_texts
 from .distributed.equal_batches import make_equal_batches
 
 Batcher = Callable[[Iterable[Example]], Iterable[list[Example]]]

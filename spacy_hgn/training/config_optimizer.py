@@ -25,15 +25,10 @@ def create_optimizer(nlp: Language) -> Any:
     """Create the optimizer in ``[training.optimizer]``, with variables filled in."""
     settings = nlp.config.interpolate()["training"]["optimizer"]
     optimizer = registry.resolve({"optimizer": settings})["optimizer"]
-    if _begins_at_zero(optimizer):
+    is_scheduled = isinstance(optimizer, Optimizer) and "learn_rate" in optimizer.schedules
+    if is_scheduled and optimizer.learn_rate == 0:
         logger.warning(
             "The schedule of training.optimizer begins at a learning rate of 0, and nlp.update "
             "doesn't advance it: call optimizer.step_schedules() after each update."
         )
     return optimizer
-
-
-def _begins_at_zero(optimizer: Any) -> bool:
-    if not isinstance(optimizer, Optimizer):
-        return False
-    return "learn_rate" in optimizer.schedules and optimizer.learn_rate == 0

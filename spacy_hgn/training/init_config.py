@@ -51,26 +51,10 @@ factory = "hgn_ner"
 @architectures = "spacy-hgn.HeroGangTagger.v1"
 dropout = ${training.dropout}
 
-[components.hgn_ner.model.tok2vec]
-@architectures = "spacy-transformers.TransformerListener.v1"
-grad_factor = 1.0
-upstream = "*"
-
-[components.hgn_ner.model.tok2vec.pooling]
-@layers = "reduce_first.v1"
-
 [components.doc_cleaner]
 factory = "hgn_doc_cleaner"
 
 [corpora]
-
-[corpora.train]
-@readers = "spacy.Corpus.v1"
-path = ${paths.train}
-
-[corpora.dev]
-@readers = "spacy.Corpus.v1"
-path = ${paths.dev}
 
 [training]
 max_epochs = 0

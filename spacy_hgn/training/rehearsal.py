@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..backend.optimizer import HeroKey
-from ..tagger.classifier import trained_tags
 from ..tagger.flat import SumGradient, shim_of
 
 Tagger = Model[list[Doc], list[Floats2d]]
@@ -30,7 +29,8 @@ def rehearse(student: Tagger, teacher: Tagger, docs: list[Doc], drop: float) -> 
     shim = shim_of(student.get_ref("flat"))
     p, q = (xp2torch(each.dataXd, device=shim.device) for each in (found, targets))
     q = q.repeat(shim.members, 1)
-    loss, gradient = distil(p, q, trained_tags(teacher))
+    known = shim_of(teacher.get_ref("flat"))._model.trained_tags
+    loss, gradient = distil(p, q, known)
     backprop(SumGradient(gradient, found.lengths, len(p)))
     return loss.item() / shim.members
 

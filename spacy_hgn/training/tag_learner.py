@@ -16,7 +16,6 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from ..hero import trained_with
-from ..hero.frozen.trained_over import trained_over
 from ..hero.listeners import require_upstream, require_vectors, warn_of_unequal_losses
 from ..tagger.flat import finish_update, shim_of
 from ..tags.tag_pipe import TagPipe
@@ -81,10 +80,9 @@ class TagLearner(TagPipe):
         tags = [self.model.ops.alloc2f(len(doc), len(self.tag_set)) for doc in sample]
         self.model.initialize(X=sample, Y=tags)
         self.temperature = 1.0
-        self.trained_over = None
         trained_with.begin(self, nlp)
         if nlp is not None:
-            self.trained_over = over = trained_over(self.model, nlp)
+            over = self.trained_over
             # Now and not at the first batch, because a resumed training may have none.
             shim_of(self._flat)._model.fit_layers(1 if over is None else len(over.layers))
 

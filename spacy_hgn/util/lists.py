@@ -1,10 +1,13 @@
-"""Many lists in one array: list i is ``values[ends[i]:ends[i + 1]]``."""
+"""Many lists in one array: list i is ``values[ends[i]:ends[i + 1]]``; and lists in groups."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
+from typing import TypeVar
 
 import numpy
 from numpy import ndarray
+
+Item = TypeVar("Item")
 
 
 def join_lists(lists: Sequence[Sequence[int]]) -> tuple[ndarray, ndarray]:
@@ -29,3 +32,22 @@ def ranges(starts: ndarray, lengths: ndarray) -> ndarray:
     """``range(start, start + length)`` for each pair, concatenated."""
     ends = ends_of(lengths)
     return numpy.arange(ends[-1]) + numpy.repeat(starts - ends[:-1], lengths)
+
+
+def group_texts(
+    texts: Iterable[Item], size: int, count: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Group consecutive texts with at most ``size`` tokens in total; a longer text is alone.
+
+    count: returns the number of tokens of a text.
+    """
+    group: list[Item] = []
+    tokens = 0
+    for text in texts:
+        if group and tokens + count(text) > size:
+            yield group
+            group, tokens = [], 0
+        group.append(text)
+        tokens += count(text)
+    if group:
+        yield group

@@ -9,8 +9,6 @@ from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .owner import config_of
-
 Check = Callable[[str, Any], Any]
 """Takes a setting's name and value; returns the value, or raises ValueError."""
 
@@ -22,7 +20,8 @@ class Settings(UserDict[str, Any]):
     """
 
     def __init__(self, component: Any, checks: Mapping[str, Check], values: Mapping[str, Any]):
-        """checks: of all settings. values: of all settings at creation."""
+        """component: has a ``name``, and an ``owner``, its pipeline. checks: of all settings.
+        values: of all settings at creation."""
         self._component, self._checks = component, checks
         super().__init__(values)
         self._made_with = dict(self.data)
@@ -32,8 +31,8 @@ class Settings(UserDict[str, Any]):
             known = ", ".join(self._checks)
             raise ValueError(f"Unknown setting: expected one of {known}, got {name!r}.")
         self.data[name] = value = self._checks[name](name, value)
-        if (config := config_of(self._component)) is not None:
-            config[name] = value
+        if (nlp := self._component.owner) is not None:
+            nlp.get_pipe_config(self._component.name)[name] = value
 
     def changes(self, config: Mapping[str, Any] | None) -> dict[str, list[Any]]:
         """The settings that differ from a config: for each, the value there and the present one.

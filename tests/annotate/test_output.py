@@ -171,7 +171,7 @@ def test_runs_that_begin_together_can_not_mix_their_shards(ruler, tmp_path, monk
     both = [partial(annotate, *arguments, shard_size=size) for size in (8, 5)]
     ends = run_at_once(both, monkeypatch)
     (refused,) = (str(end) for end in ends if isinstance(end, AnnotateError))
-    assert "arguments: shard_size: begun with" in refused
+    assert "arguments.shard_size: begun with" in refused
     assert documents_in(tmp_path / "out") == ids_of(tmp_path / "corpus")
 
 

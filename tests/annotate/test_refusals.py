@@ -34,11 +34,11 @@ def fails(*arguments) -> str:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--shard-size", 5], "arguments: shard_size: begun with 4, now 5"),
-        (["--to", "docbin"], "arguments: to: begun with parquet, now docbin"),
-        (["--document", "file"], "arguments: unit: begun with line, now file"),
-        (["--text", "body"], "arguments: text: begun with text, now body"),
-        (["--keep-entities"], "arguments: keep_entities: begun with False, now True"),
+        (["--shard-size", 5], "arguments.shard_size: begun with 4, now 5"),
+        (["--to", "docbin"], "arguments.to: begun with parquet, now docbin"),
+        (["--document", "file"], "arguments.unit: begun with line, now file"),
+        (["--text", "body"], "arguments.text: begun with text, now body"),
+        (["--keep-entities"], "arguments.keep_entities: begun with False, now True"),
         (["--format", "jsonl"], "format: begun with text, now jsonl"),
     ],
 )
@@ -57,11 +57,11 @@ def test_other_inputs(path, ruler, tmp_path):
     output = tmp_path / "out"
     command(ruler, path, output)
     more = write_lines(tmp_path / "b.txt", ["Maria"])
-    assert f"inputs: {more}: size: begun with nothing, now 6" in fails(ruler, path, more, output)
-    assert f"inputs: {path}: format: begun with text, now nothing" in fails(ruler, more, output)
+    assert f"inputs.{more}.size: begun with nothing, now 6" in fails(ruler, path, more, output)
+    assert f"inputs.{path}.format: begun with text, now nothing" in fails(ruler, more, output)
     before = path.stat()
     path.write_text(path.read_text().replace("Maria", "Marie"))
-    assert f"inputs: {path}: modified: begun with" in fails(ruler, path, output)
+    assert f"inputs.{path}.modified: begun with" in fails(ruler, path, output)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert command(ruler, path, output).exit_code == 0
 
@@ -72,7 +72,7 @@ def test_another_pipeline(path, ruler, tmp_path):
     other = spacy.load(ruler)
     other.get_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Apple"}])
     other.to_disk(tmp_path / "other")
-    assert "pipeline: sha256: begun with" in fails(tmp_path / "other", path, output)
+    assert "pipeline.sha256: begun with" in fails(tmp_path / "other", path, output)
     spacy.load(ruler).to_disk(tmp_path / "other")
     assert command(tmp_path / "other", path, output).exit_code == 0  # the same, elsewhere
 

@@ -364,8 +364,8 @@ def test_a_pipeline_without_the_component_is_refused(debug):
     nlp.add_pipe("ner")
     code, output, report = debug(nlp=nlp)
     assert (code, report) == (1, None)
-    assert "Expected a component 'hgn_ner' made by the factory hgn_ner" in output
-    assert "got a pipeline of ner" in output
+    assert "Expected the name of a component hgn_ner, got hgn_ner; there is none" in output
+    assert "in the pipeline of ner" in output
 
 
 def test_another_component_can_be_named(debug):

@@ -7,7 +7,7 @@ from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_hgn.cli.checked_train import look_at
+from spacy_hgn.cli.spacys_commands import look_at
 from spacy_hgn.training.init_config import make_training_config
 
 pytestmark = pytest.mark.slow

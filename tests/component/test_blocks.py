@@ -7,8 +7,8 @@ import torch
 from thinc.api import Adam
 
 from spacy_hgn.backend import memory
-from spacy_hgn.backend.blocks import BLOCK_TOKENS
 from spacy_hgn.hero import row_groups
+from spacy_hgn.tagger.flat import BLOCK_TOKENS
 from spacy_hgn.tagger.hero_gang import HeroGang
 
 from .helpers import DATA, LISTENER, TEXTS, make_examples, make_hero_nlp, make_nlp, train

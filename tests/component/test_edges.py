@@ -9,7 +9,7 @@ import srsly
 from spacy.tokens import Doc
 from thinc.api import Adam
 
-from spacy_hgn.backend.blocks import BLOCK_TOKENS
+from spacy_hgn.tagger.flat import BLOCK_TOKENS
 
 from .helpers import (
     CNN,

@@ -10,12 +10,10 @@ from spacy.tokens import Doc
 from tagger import oracle
 from thinc.api import Adam
 
-from spacy_hgn.backend.blocks import BLOCK_TOKENS
-from spacy_hgn.entities.calibration import temper
-from spacy_hgn.entities.posteriors import Posteriors
+from spacy_hgn.entities.posteriors import Posteriors, temper
 from spacy_hgn.explain.explanation import HERO, NOTES, Explanation
 from spacy_hgn.fusion import FUSIONS
-from spacy_hgn.tagger.flat import shim_of
+from spacy_hgn.tagger.flat import BLOCK_TOKENS, shim_of
 from spacy_hgn.tags.decoding import Borders
 
 from .helpers import (

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from spacy.tokens import DocBin
+
 from spacy_hgn.corpora import columns, conll2012, docs
 from spacy_hgn.corpora.formats import read_corpus
 from spacy_hgn.corpora.reading import Task
@@ -22,8 +24,8 @@ class Read:
 
 
 def read_columns(path, repairs=None, **settings):
-    file = columns.read_columns(path, ReaderSettings(**settings), repairs)
-    return Read(list(file.sentences), file.found)
+    found, sentences = columns.read_columns(path, Task(None, ReaderSettings(**settings), repairs))
+    return Read(list(sentences), found)
 
 
 def read_conll2012(path, repairs=None):
@@ -37,6 +39,11 @@ def make_docs(sentences, nlp, merge=1):
 def read_docs(format, path, nlp, **settings):
     """The Docs of a file of a format."""
     return read_corpus(path, nlp, format=format, **settings).docs
+
+
+def pack_docs(made):
+    """The Docs as a ``.spacy`` file."""
+    return DocBin(attrs=docs.STORED, docs=made)
 
 
 def entities_of(doc):

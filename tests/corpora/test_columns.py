@@ -1,5 +1,3 @@
-from collections import Counter
-
 import pytest
 from corpus_samples import CONLL2003, TSV
 from eager import read_columns
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from spacy_hgn.corpora import columns
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.reading import Task
 from spacy_hgn.corpora.schemes import NOTATIONS
 from spacy_hgn.corpora.settings import ReaderSettings
 
@@ -374,13 +373,12 @@ def test_token_and_tag_in_one_column(write):
 
 @pytest.mark.parametrize("comments", [False, True])
 def test_comments_before_each_sentence_are_passed_over(write, comments):
-    counts = Counter()
-    settings = ReaderSettings(comments=comments)
-    first, second = columns.read_columns(write(COMMENTED), settings, counts=counts).sentences
+    task = Task(None, ReaderSettings(comments=comments))
+    first, second = columns.read_columns(write(COMMENTED), task)[1]
     assert first.words == ["nora", "works", "at", "acme"]
     assert first.entities == [(0, 1, "PER"), (3, 4, "CORP")]
     assert second.words == ["she", "left"]
-    assert counts == {"comments, passed over": 2}
+    assert task.counts == {"comments, passed over": 2}
 
 
 def test_comments_of_conllu(write):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import guess_format, read_corpus
+from spacy_hgn.corpora.stats import count
 
 
 def row(word, name, *, number=0):
@@ -31,7 +32,7 @@ def test_sample(write):
 def test_parts_are_documents(write, nlp):
     path = write(SAMPLE + OTHER, "all")
     corpus = read_corpus(path, nlp, merge=5)
-    assert corpus.sentences == 4
+    assert count(corpus.docs).sentences == 4
     assert [doc[0].text for doc in corpus.docs] == ["Maria", "Thanks", "Acme"]
     assert [len(list(doc.sents)) for doc in corpus.docs] == [2, 1, 1]
 

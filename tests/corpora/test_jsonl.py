@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.stats import count
 from spacy_hgn.corpora.texts import IN_UTF16
 
 
@@ -133,7 +134,7 @@ def test_lenient_makes_tokens_of_bad_spans_missing(write, nlp):
 
 def test_texts_are_not_merged(write, nlp):
     path = write(to_lines({"text": TEXT, "spans": SPANS}))
-    assert read_corpus(path, nlp).sentences == 1
+    assert count(read_corpus(path, nlp).docs).sentences == 1
     with pytest.raises(ValueError, match="jsonl doesn't support the setting merge"):
         read_corpus(path, nlp, merge=2)
 

@@ -1,9 +1,8 @@
 import pytest
-from eager import make_docs, read_columns
+from eager import make_docs, pack_docs, read_columns
 from spacy.tokens import DocBin
 from spacy.training import Corpus
 
-from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.settings import ReaderSettings
 
 SENTENCES = """-DOCSTART- O

@@ -1,13 +1,12 @@
 import pytest
 import spacy
 from corpus_samples import SPANS, TEXT, to_lines
-from eager import entities_of, read_docs
+from eager import entities_of, pack_docs, read_docs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
 from spacy_hgn.tags.tag_set import TagSet

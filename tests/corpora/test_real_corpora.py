@@ -2,9 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
+from eager import pack_docs
 
-from spacy_hgn.corpora.docs import pack_docs
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.stats import count
 
 ASSETS = os.environ.get("HGN_ASSETS")
 
@@ -40,7 +41,7 @@ def test_nothing_is_lost(nlp, name):
     path = Path(ASSETS) / name
     corpus = read_corpus(path, nlp)
     assert corpus.found == "columns, split by tab, tag in column 2, IOB2"
-    assert (corpus.sentences, sum(len(doc.ents) for doc in corpus.docs)) == COUNTS[name]
+    assert (count(corpus.docs).sentences, count(corpus.docs).entities) == COUNTS[name]
     lines = path.read_bytes().decode("utf-8").split("\n")
     words = [line.split("\t")[0] for line in lines if line.strip(" \t\r")]
     assert [token.text for doc in corpus.docs for token in doc] == words

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spacy_hgn.cli.corpus_options import read_tag_names
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import read_corpus
+from spacy_hgn.corpora.stats import count
 
 FOUND = [("Ada Lovelace", "PERSON"), ("London", "GPE")]
 PAIR = [TEXT, {"entities": [[0, 12, "PERSON"], [22, 28, "GPE"]]}]
@@ -38,7 +39,7 @@ def test_gliner(write, nlp, as_list):
     [doc] = corpus.docs
     assert entities_of(doc) == FOUND * 2
     assert [token.text for token in doc] == WORDS * 2
-    assert corpus.sentences == 2
+    assert count(corpus.docs).sentences == 2
 
 
 @pytest.mark.parametrize("tags", [TAGS, NUMBERS])

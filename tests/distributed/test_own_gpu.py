@@ -10,15 +10,14 @@ from typer import Option, Typer
 from typer.testing import CliRunner
 
 from spacy_hgn.backend.gpu import GpuError
-from spacy_hgn.cli import checked_train
-from spacy_hgn.cli import train as cli_train
+from spacy_hgn.cli import spacys_commands
 
 
 @pytest.fixture
 def app(monkeypatch) -> Typer:
     """spaCy's command, that only says which GPU it would take, on a machine of four."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(cli_train, "check_gpu", lambda gpu_id: None)
+    monkeypatch.setattr(spacys_commands, "check_gpu", lambda gpu_id: None)
     app = Typer()
 
     @app.command("train", context_settings={"ignore_unknown_options": True})
@@ -54,13 +53,13 @@ def rank(monkeypatch, local: int, size: int = 4) -> None:
 @pytest.mark.parametrize("local", [0, 3])
 def test_each_rank_takes_its_own(local, given, app, monkeypatch):
     rank(monkeypatch, local)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     assert run(app, "train", "a.cfg", *given) == f"a.cfg on {local}"
 
 
 def test_on_cpus_nothing_changes(app, monkeypatch):
     rank(monkeypatch, 3)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     assert run(app, "train", "a.cfg") == "a.cfg on -1"
     assert run(app, "apply", "-g", "1") == "1"
 
@@ -69,13 +68,13 @@ def test_a_rank_that_sees_its_own_gpu_alone_takes_that(app, monkeypatch):
     """So it is with --virtual-local-rank."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     rank(monkeypatch, 0)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     assert run(app, "train", "a.cfg", "-g", "0") == "a.cfg on 0"
 
 
 def test_the_first_rank_alone_writes(app, monkeypatch):
     rank(monkeypatch, 0)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     assert run(app, "train", "a.cfg", "--output", "out") == "a.cfg on -1, to out"
     rank(monkeypatch, 1)
     assert run(app, "train", "a.cfg", "-o", "out") == "a.cfg on -1"
@@ -86,14 +85,14 @@ def test_a_single_process_takes_the_one_that_it_is_told(size, app, monkeypatch):
     if size is not None:
         rank(monkeypatch, 0, size)
     before = [command.callback for command in app.registered_commands]
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     assert [command.callback for command in app.registered_commands] == before
     assert run(app, "train", "a.cfg", "-g", "2") == "a.cfg on 2"
 
 
 def test_fewer_gpus_than_ranks(app, monkeypatch):
     rank(monkeypatch, 4, 8)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     with pytest.raises(ValueError, match=r"Rank 4 expects GPU 4 .* but finds 4.*nproc-per-node 4"):
         run(app, "train", "a.cfg", "-g", "0")
 
@@ -102,9 +101,9 @@ def test_what_is_missing_for_a_gpu_is_told(app, monkeypatch):
     def refuse(gpu_id):
         raise GpuError("CuPy isn't installed")
 
-    monkeypatch.setattr(cli_train, "check_gpu", refuse)
+    monkeypatch.setattr(spacys_commands, "check_gpu", refuse)
     rank(monkeypatch, 1)
-    cli_train.train_in_ranks(app)
+    spacys_commands.train_in_ranks(app)
     with pytest.raises(GpuError, match="CuPy"):
         run(app, "train", "a.cfg", "-g", "0")
 
@@ -116,9 +115,8 @@ def test_spacy_s_own_command_is_there_to_be_changed(monkeypatch):
     rank(monkeypatch, 2)
     (command,) = [each for each in spacys.registered_commands if each.name == "train"]
     monkeypatch.setattr(command, "callback", command.callback)
-    cli_train.train_in_ranks(spacys)
-    for module in (cli_train, checked_train):
-        monkeypatch.setattr(module, "check_gpu", lambda gpu_id: None)
+    spacys_commands.train_in_ranks(spacys)
+    monkeypatch.setattr(spacys_commands, "check_gpu", lambda gpu_id: None)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     taken = []
     monkeypatch.setattr("spacy.cli.train.train", lambda *_, use_gpu, **__: taken.append(use_gpu))

@@ -20,10 +20,9 @@ from spacy_hgn.backend.optimizer import AdamW
 from spacy_hgn.backend.ranks import Ranks
 from spacy_hgn.training.distributed.equal_batches import make_equal_batches
 from spacy_hgn.training.distributed.gradients import GradientSum
-from spacy_hgn.training.distributed.rank_hooks import _random_numbers
+from spacy_hgn.training.distributed.rank_hooks import _random_numbers, replace_folder
 from spacy_hgn.training.distributed.same_weights import require_same_weights, take_first_weights
 from spacy_hgn.training.distributed.sharded_corpus import make_sharded_corpus, shard_for, share
-from spacy_hgn.training.distributed.whole_folder import replace_folder
 from spacy_hgn.training.loop.trained_models import TrainedModels
 
 from .helpers import in_group

@@ -23,9 +23,9 @@ from spacy_hgn.entities.calibration import (
     fit_temperature,
     reason_to_keep,
     reliability,
-    temper,
 )
 from spacy_hgn.entities.calibration_callback import make_calibration
+from spacy_hgn.entities.posteriors import temper
 from spacy_hgn.entities.reliability_diagram import draw_reliability
 from spacy_hgn.entities.scored_docs import judge, scores_of
 

@@ -10,7 +10,7 @@ from spacy.training import Corpus
 from spacy_hgn.experiments import train as training
 from spacy_hgn.experiments.grid import build_config, read_grid
 from spacy_hgn.experiments.grid_file import PROTOCOLS
-from spacy_hgn.experiments.one_run import do_job
+from spacy_hgn.experiments.runner import do_job
 
 from .conftest import PART_SIZES, make_job, write_grid
 

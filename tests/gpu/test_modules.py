@@ -8,7 +8,7 @@ import torch
 from tagger.oracle import FUSIONS, RECURRENCES
 
 from spacy_hgn.backend.gpu import check_gpu, describe_gpu
-from spacy_hgn.backend.precision import autocast
+from spacy_hgn.backend.torch_shim import autocast
 from spacy_hgn.gang import gang
 from spacy_hgn.tagger.hero_gang import HeroGang
 

@@ -10,7 +10,7 @@ from tagger.oracle import RECURRENCES
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from spacy_hgn.backend.precision import autocast
+from spacy_hgn.backend.torch_shim import autocast
 from spacy_hgn.tagger.hero_gang import HeroGang
 
 from .helpers import DEVICE, DRY, hero_nlp, needs_cuda, teach

@@ -21,7 +21,7 @@ from tagger.oracle import FUSIONS, RECURRENCES
 from thinc.api import use_ops
 from thinc.util import is_cupy_array
 
-from spacy_hgn.backend.precision import predicting_in
+from spacy_hgn.backend.torch_shim import predicting_in
 from spacy_hgn.entities.scored_docs import calibrate, judge
 
 from .helpers import DEVICE, devices, entities, needs_cuda, teach, with_vectors

@@ -14,7 +14,7 @@ from spacy_transformers.data_classes import TransformerData, WordpieceBatch
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import torch2xp
 
-from spacy_hgn.hero.hero_batch import HeroData
+from spacy_hgn.hero.token_rows import HeroData
 
 from .helpers import ARCHITECTURES, TEXTS, assert_same, make_pipeline, token_vectors
 

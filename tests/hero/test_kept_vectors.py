@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from spacy_hgn.hero.frozen import kept_file, kept_vectors
-from spacy_hgn.hero.frozen.kept_file import KeptFile, write_file
-from spacy_hgn.hero.frozen.kept_vectors import GIGABYTE, KeptVectors
+from spacy_hgn.hero.frozen import kept_vectors
+from spacy_hgn.hero.frozen.kept_vectors import GIGABYTE, KeptFile, KeptVectors, write_file
 
 TOKENS, LAYERS, WIDTH = 4, 3, 8
 SIZE = TOKENS * LAYERS * WIDTH * 2
@@ -151,7 +150,7 @@ def test_a_full_disk_is_told_once_and_costs_nothing(tmp_path, monkeypatch, caplo
     kept = fill(KeptVectors(1.0, tmp_path), range(2))
     kept.write()
     fill(kept, range(2, 4))
-    monkeypatch.setattr(kept_file, "save_file", write_to_full_disk)
+    monkeypatch.setattr(kept_vectors, "save_file", write_to_full_disk)
     kept.write()
     [message] = caplog.messages
     assert f"{tmp_path} can't be written (no space left on the device)" in message
@@ -239,7 +238,7 @@ def test_a_file_of_others_is_left_out(tmp_path, caplog):
 
 
 def test_a_file_without_checksums_has_no_vectors(tmp_path):
-    kept_file.save_file({"text 0": tensor(0)}, tmp_path / "old.safetensors")
+    kept_vectors.save_file({"text 0": tensor(0)}, tmp_path / "old.safetensors")
     assert KeptFile(tmp_path / "old.safetensors").keys() == []
 
 
@@ -288,7 +287,7 @@ def _die_while_writing(folder: Path) -> None:
         whole.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    save_file, kept_file.save_file = kept_file.save_file, write_half
+    save_file, kept_vectors.save_file = kept_vectors.save_file, write_half
     kept.write()
 
 

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_hgn.corpora.docs import pack_docs
+from spacy_hgn.corpora.docs import STORED
 from spacy_hgn.corpora.errors import CorpusError
 from spacy_hgn.corpora.formats import FORMATS, LoadedCorpus, read_corpus
 from spacy_hgn.corpora.parts import read_part
@@ -136,7 +136,9 @@ def read(path: Path, format: str, repairs: list[Repair] | None) -> LoadedCorpus 
     except CorpusError as error:
         check_place(error, path)
         return None
-    stored = DocBin().from_bytes(pack_docs(corpus.docs).to_bytes()).get_docs(NLP.vocab)
+    stored = (
+        DocBin().from_bytes(DocBin(attrs=STORED, docs=corpus.docs).to_bytes()).get_docs(NLP.vocab)
+    )
     assert [contents(doc) for doc in stored] == [contents(doc) for doc in corpus.docs]
     return corpus
 
@@ -205,7 +207,7 @@ def make_docbin() -> bytes:
     doc = NLP(TEXT)
     doc.set_ents([Span(doc, 0, 2, "PERSON"), Span(doc, 4, 5, "GPE")])
     doc.spans["wrong"] = [Span(doc, 1, 3, "X")]
-    return pack_docs([doc, NLP("It rains."), NLP("")]).to_bytes()
+    return DocBin(attrs=STORED, docs=[doc, NLP("It rains."), NLP("")]).to_bytes()
 
 
 def check_docbin(path: Path, data: bytes, kind: str) -> list[Any] | None:

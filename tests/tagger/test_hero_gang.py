@@ -9,8 +9,7 @@ import torch
 from thinc.api import Adam, fix_random_seed, noop
 
 from spacy_hgn.architectures import build_hero_gang_tagger, build_hero_gang_tok2vec
-from spacy_hgn.backend.blocks import BLOCK_TOKENS
-from spacy_hgn.tagger.flat import ask_module, shim_of
+from spacy_hgn.tagger.flat import BLOCK_TOKENS, ask_module, shim_of
 from spacy_hgn.util.seal import seal, unseal
 
 from . import oracle

@@ -19,8 +19,9 @@ from thinc.types import Ragged
 from torch import Tensor
 from transformers.utils import ModelOutput
 
-from ...backend.precision import resolve_precision
+from ...backend.torch_shim import resolve_precision
 from ...util.lists import ends_of, split
+from ...util.settings import one_of
 from ..hero import Hero, SpanGetter, init, prepare_docs
 from .fingerprint import fingerprint, reading_of
 from .kept_vectors import KeptVectors
@@ -86,7 +87,7 @@ class FrozenHero(Hero):
         self.init = init_frozen
         self.own_settings: dict[str, Any] = {
             "layers": _check_layers(layers),
-            "pooling": _check_pooling(pooling),
+            "pooling": one_of(POOLINGS, "pooling", pooling),
             "keep": _check_keep(keep),
             "kept_in": kept_in,
         }
@@ -276,14 +277,6 @@ def _check_layers(layers: Any) -> str | list[int]:
         f"layers: expected {' or '.join(map(repr, LAYERS))}, or a list of numbers, each once, such "
         f"as [0, 6, 12] (0 are the embeddings), got {layers!r}."
     )
-
-
-def _check_pooling(pooling: str) -> str:
-    if pooling not in POOLINGS:
-        raise ValueError(
-            f"Unknown pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}."
-        )
-    return pooling
 
 
 def _check_keep(keep: float) -> float:

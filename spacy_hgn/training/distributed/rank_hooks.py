@@ -1,8 +1,9 @@
 """Hooks into spaCy's loop that keep the ranks synchronized."""
 
 import random
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from spacy.language import Language
@@ -21,7 +22,6 @@ from .same_weights import (
     take_first_weights,
 )
 from .sharded_corpus import require_same_size, shard_for
-from .whole_folder import replace_folder
 
 
 class RankHooks(LoopHooks):
@@ -98,3 +98,15 @@ def _random_numbers(ranks: Ranks) -> RandomStream:
     own = random_state()
     put_random_state(outside)
     return RandomStream(own)
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder under another name, then replace the old one."""
+    unfinished, old = (folder.with_name(folder.name + end) for end in (".unfinished", ".old"))
+    for left_over in (unfinished, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    write(unfinished)
+    if folder.exists():
+        folder.rename(old)
+    unfinished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

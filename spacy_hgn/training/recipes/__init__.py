@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from confection import Config
+from spacy.util import dict_to_dot
 
 FOLDER = Path(__file__).parent
 DEFAULT = "default"
@@ -88,7 +89,7 @@ def read_recipe(name: str) -> Recipe:
         )
     config = Config().from_disk(FOLDER / f"{name}.cfg", interpolate=False)
     about = config.pop("recipe")
-    settings = dict(_flatten(config))
+    settings = dict_to_dot(config)
     return Recipe(name, about["epochs"], about["warmup"], settings, about.get("large"))
 
 
@@ -124,32 +125,23 @@ def _contradictions(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str
     windows = settings[f"{MODEL}.windows"]
     if recipe.name == "fast" and isinstance(windows, list) and len(windows) > 1:
         yield f"has one window at most, got windows {windows}"
-    yield from _contradictions_about_hero(recipe, settings)
-    if recipe.name != "paper":
-        return
-    rates = settings["vars.hero_learn_rate"], settings["vars.learn_rate"]
-    if rates[0] != rates[1]:
-        yield f"has one learning rate for all weights, got {rates[0]} and {rates[1]}"
-    for name in PUBLISHED:
-        if settings[name] != recipe.settings[name]:
-            yield f"has {name} = {recipe.settings[name]!r}, got {settings[name]!r}"
-    for name, plain in UNPUBLISHED.items():
-        if settings.get(name, plain) != plain:
-            yield f"has {name} = {plain!r}, got {settings[name]!r}"
-
-
-def _contradictions_about_hero(recipe: Recipe, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Contradictions about whether the Hero is trained."""
-    name = settings.get(f"{HERO}.@architectures")
-    if recipe.trains_hero:
-        if name == FROZEN_HERO:
-            yield f"trains its Hero, got the architecture {name}, which isn't trained"
-        return
-    if name != FROZEN_HERO:
-        yield f"doesn't train its Hero, got the architecture {name}"
-    for place in ("vars.hero_learn_rate", f"{HERO}.trained_layers"):
-        if settings.get(place):
-            yield f"doesn't train its Hero, got {place} = {settings[place]!r}"
+    hero = settings.get(f"{HERO}.@architectures")
+    if recipe.trains_hero and hero == FROZEN_HERO:
+        yield f"trains its Hero, got the architecture {hero}, which isn't trained"
+    if not recipe.trains_hero:
+        if hero != FROZEN_HERO:
+            yield f"doesn't train its Hero, got the architecture {hero}"
+        for place in ("vars.hero_learn_rate", f"{HERO}.trained_layers"):
+            if settings.get(place):
+                yield f"doesn't train its Hero, got {place} = {settings[place]!r}"
+    if recipe.name == "paper":
+        rates = settings["vars.hero_learn_rate"], settings["vars.learn_rate"]
+        if rates[0] != rates[1]:
+            yield f"has one learning rate for all weights, got {rates[0]} and {rates[1]}"
+        published = {name: recipe.settings[name] for name in PUBLISHED}
+        for name, value in {**published, **UNPUBLISHED}.items():
+            if settings.get(name, value) != value:
+                yield f"has {name} = {value!r}, got {settings[name]!r}"
 
 
 PUBLISHED = (
@@ -172,11 +164,3 @@ UNPUBLISHED = {
     f"{MODEL}.members": 1,
 }
 """Settings that the paper's model doesn't have, with their neutral values."""
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -1,16 +1,23 @@
-"""Checks before spaCy's own ``train``: its last step gets an evaluation, and overrides of unknown
-settings are errors."""
+"""Changes of spaCy's own commands.
+
+``train`` evaluates the last step, and refuses overrides of unknown settings. Under ``torchrun``,
+each of its processes has its own GPU, and only the first writes output. ``evaluate`` draws the
+entities of all components.
+"""
 
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import spacy.cli
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import DEFAULT_CONFIG
+from spacy.tokens import Doc
 from spacy.util import get_lang_class, load_config, registry, resolve_dot_names
 from thinc.api import Config
 from typer import Context, Typer
@@ -27,9 +34,30 @@ UNCHECKED = ("vars", *DEFAULT_CONFIG)
 
 def look_before_training(app: Typer) -> None:
     """Have ``train`` check configs that use this package. Other configs aren't changed."""
+    _change_train(app, _looking)
+
+
+def train_in_ranks(app: Typer) -> None:
+    """Have ``train`` use the rank's GPU instead of the one in ``--gpu-id``, and write output on the
+    first rank only.
+
+    The logger that connects the ranks is made too late for this: by then, the pipeline is already
+    on the first GPU. spaCy's command has no earlier hook.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        _change_train(app, _as_rank)
+
+
+def draw_all_entities() -> None:
+    """Have ``evaluate --displacy-path`` draw all entities, not those of ``ner`` alone."""
+    module: Any = sys.modules[spacy.cli.evaluate.__module__]  # its function has the same name
+    module.render_parses = _drawing_entities(module.render_parses)
+
+
+def _change_train(app: Typer, change: Callable[[Callable], Callable]) -> None:
     for command in app.registered_commands:
         if command.name == "train" and command.callback is not None:
-            command.callback = _looking(command.callback)
+            command.callback = change(command.callback)
 
 
 def _looking(train: Callable) -> Callable:
@@ -91,3 +119,27 @@ def count_batches(config: Config) -> int:
     batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
     nlp = get_lang_class(config["nlp"]["lang"])()
     return sum(1 for _ in batcher(train(nlp)))
+
+
+def _as_rank(train: Callable) -> Callable:
+    @functools.wraps(train)
+    def train_as_rank(*args: Any, output_path: Path | None, use_gpu: int, **settings: Any) -> Any:
+        if use_gpu >= 0:
+            from spacy_hgn.backend.ranks import own_gpu
+
+            check_gpu(0)
+            use_gpu = own_gpu()
+        if os.environ["RANK"] != "0":
+            output_path = None
+        return train(*args, output_path=output_path, use_gpu=use_gpu, **settings)
+
+    return train_as_rank
+
+
+def _drawing_entities(render: Callable) -> Callable:
+    @functools.wraps(render)
+    def render_with_entities(docs: Sequence[Doc], *args: Any, ents: bool, **settings: Any) -> None:
+        is_annotated = any(doc.has_annotation("ENT_IOB") for doc in docs)
+        render(docs, *args, ents=ents or is_annotated, **settings)
+
+    return render_with_entities
