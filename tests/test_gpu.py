@@ -283,7 +283,7 @@ def test_a_grid_trains_nothing_without_its_gpu(tmp_path, tiny_bert, monkeypatch)
 
 @pytest.mark.parametrize("command", ["benchmark", "explain"])
 def test_a_full_memory_ends_commands_with_what_helps(command, tmp_path, monkeypatch):
-    def fail(name):
+    def fail(*arguments):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     (tmp_path / "a.txt").write_text("Maria left.\n")
