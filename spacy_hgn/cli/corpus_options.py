@@ -2,14 +2,14 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import spacy
 from spacy.language import Language
-from typer import Option
+from typer import BadParameter, Option
 from wasabi import msg
 
 from spacy_hgn.corpora.errors import CorpusError
@@ -19,8 +19,18 @@ from spacy_hgn.corpora.schemes import NOTATIONS
 from spacy_hgn.corpora.settings import DELIMITERS, OFFSETS, ReaderSettings
 
 
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in choices:
+            raise BadParameter(f"expected one of {', '.join(choices)}, got {value!r}")
+        return value
+
+    return check
+
+
 def _choice(name: str, choices: Iterable[str], help: str) -> Any:
-    return Option(name, help=help, metavar="|".join(("auto", *choices)))
+    choices = ("auto", *choices)
+    return Option(name, help=help, callback=_one_of(choices), metavar="|".join(choices))
 
 
 Format = _choice("--format", FORMATS, "Format of the input; auto: detect it")

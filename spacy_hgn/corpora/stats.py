@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import combinations, permutations, product
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from spacy.tokens import Doc, Span
 from .parts import find_parts, iterate_docs, split_sentences
 from .schemes import IOB2, OUTSIDE
 from .sentences import MISSING_TAG, TokenSpan
+from .similar_labels import find_similar
 
 Tags = tuple[str, ...]
 Annotations = dict[tuple[str, ...], dict[Tags, None]]
@@ -146,16 +146,6 @@ def find_gaps(counts: Mapping[str, Counts]) -> list[Gap]:
     return [gap for gap in gaps if gap.types]
 
 
-def find_similar(labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    """Map each label that looks like a known one to that: ``Per`` or ``PERSON`` to ``PER``."""
-    by_letters = {_letters_of(label): label for label in known}
-    found = {}
-    for label in labels:
-        for near in get_close_matches(_letters_of(label), by_letters, n=1):
-            found[label] = by_letters[near]
-    return found
-
-
 def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
     """Messages about parts without sentences or entities, entities across the start of a sentence,
     and types that some parts lack."""
@@ -176,11 +166,6 @@ def describe_problems(counts: Mapping[str, Counts]) -> list[str]:
         for gap in find_gaps(counts)
     ]
     return empty + bare + crossing + lacking
-
-
-def _letters_of(label: str) -> str:
-    """A label without case, hyphens and the like."""
-    return "".join(filter(str.isalnum, label)).casefold()
 
 
 def _crosses_sentences(entity: Span) -> bool:

@@ -195,7 +195,9 @@ def _require_hero(component: Any, docs: Sequence[Doc]) -> None:
     """Raise ValueError if a listener reads the vectors of another Hero than a head was trained
     over."""
     for listener in _listeners(component):
-        datas = getattr(listener, "_outputs", None) or _datas(docs)
+        if not isinstance(listener, TransformerListener):
+            continue
+        datas = listener._outputs or _datas(docs)
         makers = [_maker(data) for data in datas if data is not None and data.model_output]
         for hero in {id(maker): maker for maker in makers}.values():
             component.trained_over.require(hero, component.name)

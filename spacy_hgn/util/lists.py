@@ -1,4 +1,4 @@
-"""Many lists in one array: list i is ``values[ends[i]:ends[i + 1]]``; and lists in groups."""
+"""Many lists in one array, list i being ``values[ends[i]:ends[i + 1]]``, and texts in groups."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise

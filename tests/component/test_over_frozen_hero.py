@@ -351,6 +351,22 @@ def test_other_components_read_a_mix_as_their_tok2vec(tiny_bert):
     assert [token.tag_ for token in loaded(TEXTS[2])] == ["UP", "LOW", "LOW"]
 
 
+def test_a_tok2vec_is_read_beside_it(tiny_bert):
+    both = {
+        "@layers": "concatenate.v1",
+        "*": {
+            "hero": LISTENER,
+            "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "*"},
+        },
+    }
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("transformer", config=frozen_config(tiny_bert, layers="last"))
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("hgn_ner", config={"model": {"windows": [3], "tok2vec": both}})
+    train(nlp, **TRAINING)
+    assert_finds(nlp)
+
+
 # Committees
 
 

@@ -113,18 +113,13 @@ def test_options_that_a_format_cannot_follow_are_errors(write, out, name, conten
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "problem"),
-    [
-        (("--format", "xml"), 1, "Unknown format: expected one of auto, "),
-        (("--delimiter", "comma"), 1, "Unknown delimiter: expected one of auto, tab, blank"),
-        (("--scheme", "iob3"), 1, "Unknown tag scheme: expected one of auto, "),
-        (("--merge", "0"), 2, "--merge"),
-    ],
+    "options",
+    [("--format", "xml"), ("--delimiter", "comma"), ("--scheme", "iob3"), ("--merge", "0")],
 )
-def test_unknown_options(write, out, options, status, problem):
+def test_unknown_options(write, out, options):
     code, output = convert(write(TSV), out, *options)
-    assert code == status
-    assert problem in output
+    assert code == 2
+    assert options[0] in output
 
 
 @pytest.mark.slow

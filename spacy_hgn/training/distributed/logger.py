@@ -52,7 +52,7 @@ def make_distributed_logger(
 def check_config(config: Config) -> None:
     """Raise ValueError if a config isn't suitable for several processes."""
     training = config["training"]
-    if CHECKPOINTS in str(training["logger"]):  # or inside another logger
+    if CHECKPOINTS in _loggers(training["logger"]):
         raise ValueError(
             f"training.logger: {CHECKPOINTS} only works in a single process, but torchrun "
             f"started {world_size()}. Use another logger, or train without torchrun."
@@ -69,6 +69,13 @@ def check_config(config: Config) -> None:
             f"training.batcher: expected one of {', '.join(BATCHERS)}, got {batcher}. Put "
             f"{BATCHERS[1]} around it, so that all ranks have the same number of batches."
         )
+
+
+def _loggers(section: dict[str, Any]) -> list[str]:
+    """The names of a logger and of all loggers inside it."""
+    own = [section["@loggers"]] if "@loggers" in section else []
+    inner = [_loggers(value) for value in section.values() if isinstance(value, dict)]
+    return own + [name for names in inner for name in names]
 
 
 def _tell_nobody(*_: Any) -> tuple[LogStep, Callable[[], None]]:
