@@ -118,18 +118,24 @@ def _require_own_upstream(component: Any, listener: Listener) -> None:
     """Raise ValueError if another component is the last to write vectors to the Doc.
 
     A Doc has one place for them. Without such a component in the pipeline, the vectors may already
-    be on the Doc.
+    be on the Doc. A listener that no component knows was left behind when another pipeline took
+    the Transformer by ``source``; it reads the Doc all the same.
     """
     nlp = component.owner
     if nlp is None or component.name not in nlp.pipe_names:
         return
     kind = Transformer if isinstance(listener, TransformerListener) else Tok2Vec
     before = nlp.pipeline[: nlp.pipe_names.index(component.name)]
-    feeding = [(name, pipe.listeners) for name, pipe in before if isinstance(pipe, kind)]
-    if feeding and not any(each is listener for each in feeding[-1][1]):
+    feeding = [name for name, pipe in before if isinstance(pipe, kind)]
+    own = [
+        name
+        for name, pipe in nlp.components
+        if isinstance(pipe, kind) and any(each is listener for each in pipe.listeners)
+    ]
+    if feeding and own and feeding[-1] not in own:
         raise ValueError(
             f"{component.name} listens to the component {listener.upstream_name!r}, but the last "
-            f"one before it that writes vectors to the Doc is {feeding[-1][0]!r}. Enable the one "
+            f"one before it that writes vectors to the Doc is {feeding[-1]!r}. Enable the one "
             f"it listens to, and put it directly before: {nlp.pipe_names}."
         )
 

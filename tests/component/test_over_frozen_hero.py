@@ -351,6 +351,12 @@ def test_other_components_read_a_mix_as_their_tok2vec(tiny_bert):
     assert [token.tag_ for token in loaded(TEXTS[2])] == ["UP", "LOW", "LOW"]
 
 
+def test_a_pipeline_whose_hero_another_one_took_still_predicts(frozen_nlp):
+    expected = [entities_of(doc) for doc in frozen_nlp.pipe(TEXTS)]
+    spacy.blank("xx").add_pipe("transformer", source=frozen_nlp)
+    assert [entities_of(doc) for doc in frozen_nlp.pipe(TEXTS)] == expected
+
+
 def test_a_tok2vec_is_read_beside_it(tiny_bert):
     both = {
         "@layers": "concatenate.v1",
