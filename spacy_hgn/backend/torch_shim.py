@@ -19,6 +19,7 @@ from thinc.types import ArgsKwargs
 from thinc.util import convert_recursive, iterate_recursive
 from torch import Tensor, nn
 
+from ..util.settings import one_of
 from .optimizer import AdamW
 from .step_size import StepSize
 
@@ -210,11 +211,7 @@ def weights_from_bytes(module: nn.Module, data: bytes, what: str) -> None:
 
 def check_precision(precision: str) -> str:
     """Return the setting, or raise ValueError with the allowed values."""
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"Unknown precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}."
-        )
-    return precision
+    return one_of(PRECISIONS, "precision", precision)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
