@@ -142,7 +142,7 @@ def build_frozen_transformer(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = {},
     precision: str = "auto",
-    layers: str | list[int] = "all",
+    layers: Any = "all",  # its own check says more than pydantic's of a union
     pooling: str = "first",
     keep: float = 8.0,
     kept_in: str | None = None,
@@ -150,8 +150,7 @@ def build_frozen_transformer(
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Build a Hero that is never trained. It reads each text once in a training.
 
-    Each token has one vector per layer. Components that don't support layers read those of the
-    last layer.
+    Each token has one vector per layer. Components that don't support layers read the highest.
 
     layers: the layers to return, "all", "last", or numbers such as [0, 6, 12]. Layer 0 is the
         embeddings; negative numbers count from the last.

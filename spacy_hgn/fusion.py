@@ -4,8 +4,10 @@ Every fusion reads ``z``, the Hero's vectors of *shape* (tokens, width), and ``h
 vectors of *shape* (tokens, windows, width). It returns the fused vectors ``s``. The factor
 ``1 / sqrt(d)`` is in the authors' code, but not in equations 5 and 6.
 
-``of_windows(z, h)`` is the part of ``s`` that comes from the windows, with the shape of ``s``.
-Fusions with an attention have ``weights(z, h)``, the weights of windows and Hero in ``s``.
+``of_windows(z, h)`` is the part of ``s`` that comes from the windows, with the shape of ``s``. With
+``h = 0`` it is 0, and ``s`` carries the Hero alone: ``spacy hgn contribution`` silences the windows
+this way. Fusions with an attention have ``weights(z, h)``, those of windows and Hero in ``s``.
+``note`` tells the reader of an explanation what the weights are.
 """
 
 import math
@@ -21,6 +23,8 @@ class MlpAttention(nn.Module):
     ``K_i = [h_i^1 ... h_i^M, z_i]``, ``m_i = W concat(K_i) + b``,
     ``s_i = softmax(m_i K_i^T / sqrt(d)) K_i``.
     """
+
+    note = "A softmax over the windows and the Hero. A token's weights sum to 1."
 
     def __init__(self, width: int, windows: int) -> None:
         super().__init__()
@@ -51,6 +55,8 @@ class DotAttention(nn.Module):
     ``u_i = softmax(z_i H_i^T / sqrt(d)) H_i`` over the Gang alone, ``s_i = z_i + u_i``.
     """
 
+    note = "A softmax over the windows, with weights that sum to 1. The Hero is added as a whole."
+
     def __init__(self, width: int, windows: int) -> None:
         super().__init__()
         self.width_out = width
@@ -71,6 +77,8 @@ class DotAttention(nn.Module):
 class Concat(nn.Module):
     """The concatenation of all members: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
 
+    note = "The fusion concat concatenates windows and Hero, without weights."
+
     def __init__(self, width: int, windows: int) -> None:
         super().__init__()
         self.width_out = (windows + 1) * width
@@ -86,6 +94,8 @@ class Concat(nn.Module):
 
 class Add(nn.Module):
     """The sum of all members: ``s_i = z_i + sum_j h_i^j``."""
+
+    note = "The fusion add sums windows and Hero, without weights."
 
     def __init__(self, width: int, windows: int) -> None:
         super().__init__()

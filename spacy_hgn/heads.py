@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from spacy.language import Language
 from spacy.util import copy_config, load_model, load_model_from_config
+from thinc.api import Config
 
 if TYPE_CHECKING:
     from .hero.frozen.frozen_hero import FrozenHero
@@ -32,16 +33,16 @@ def attach(
     head: a folder or package made by ``spacy hgn head``, or a pipeline with one ``hgn_ner``.
     name: of the new component; None is the head's name.
     before, after: another place, as in ``nlp.add_pipe``. config: changes of the head's settings,
-        such as ``{"overlap": True, "threshold": 0.5}``.
+        such as ``{"overlap": True, "model": {"precision": "float32"}}``.
     Raises ValueError, and changes nothing, if the pipeline has no frozen Hero or a different one
-    from the head's, if the name is taken, or if there isn't exactly one head.
+    from the head's, if the name is taken, or if there isn't exactly one head; OSError if there is
+    no such folder or package.
     """
     source = head if isinstance(head, Language) else load_model(head)
     source_name = choose_head(source)
     upstream = _own_hero(nlp, source, source_name)
     place = _place(nlp, upstream, before, after)
-    settings = _settings_of(source, source_name, upstream)
-    settings.update(config or {})
+    settings = Config(_settings_of(source, source_name, upstream)).merge(config or {})
     nlp.add_pipe(settings.pop("factory"), name or source_name, config=settings, **place)
     try:
         _give(nlp.get_pipe(name or source_name), source, source_name)
@@ -94,9 +95,15 @@ def choose_head(nlp: Language, name: str | None = None) -> str:
 
 def _require_trained_over(nlp: Language, name: str) -> TrainedOver:
     """The Hero that a component was trained over. Older releases didn't store it."""
+    from .hero.frozen.frozen_hero import FrozenHero
     from .hero.trained_with import trained_over
 
     component: Any = nlp.get_pipe(name)
+    if any(isinstance(node, FrozenHero) for node in component.model.walk()):
+        raise ValueError(
+            f"{name} has a Hero of its own since nlp.replace_listeners, so there is no head "
+            "without a Hero. Take the head of the pipeline as it was before."
+        )
     over = component.trained_over or trained_over(component, nlp)
     if over is None:
         raise ValueError(
@@ -112,9 +119,10 @@ def _own_hero(nlp: Language, source: Language, name: str) -> str:
     over = _require_trained_over(source, name)
     heroes = _frozen_heroes(nlp)
     if not heroes:
+        disabled = f" (disabled: {', '.join(nlp.disabled)})" if nlp.disabled else ""
         raise ValueError(
             f"{name} needs the frozen Hero that it was trained over, but the pipeline has none: "
-            f"{nlp.pipe_names}. Expected a transformer with the model "
+            f"{nlp.pipe_names}{disabled}. Expected an enabled transformer with the model "
             "spacy-hgn.FrozenTransformer.v1, such as the one it was trained with."
         )
     for upstream, hero in reversed(heroes.items()):

@@ -124,6 +124,8 @@ class HgnNer(Reasons, TagLearner):
 
     temperature: the logits are divided by it for scores. ``spacy hgn calibrate`` sets it. It
     doesn't affect the entities, except through ``threshold``.
+    trained_over, trained_with: what ``TagPipe`` says. ``trained_with = None`` accepts the vectors
+    of any Transformer or tok2vec that isn't frozen.
     """
 
     decoder = setting("decoder")
@@ -177,8 +179,8 @@ class HgnNer(Reasons, TagLearner):
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
         """Tag probabilities on the host, one array per Doc, all views of one array.
 
-        *Shape of each:* (tokens, tags). Raises ValueError if the model listens to a component that
-        hasn't run, or if it was trained with another Hero.
+        *Shape of each:* (tokens, tags). Raises ValueError before ``initialize``, if the model
+        listens to a component that hasn't run, or if it was trained with another Hero.
         """
         docs = list(docs)
         filled = [doc for doc in docs if len(doc)]
@@ -192,7 +194,8 @@ class HgnNer(Reasons, TagLearner):
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Any]) -> None:
         """Decode tag probabilities into ``doc.ents`` and, with scores, ``doc.spans``.
 
-        scores: as from ``predict``, on the host or on a device.
+        scores: tag probabilities as from ``predict``, on the host or on a device. They aren't the
+            scores of entities. *Shape of each:* (tokens, tags)
         """
         docs = list(docs)
         if not docs:

@@ -89,7 +89,8 @@ def init_config_cli(
         print(locale_escape(str(error)))
         raise Exit(1) from error
     device, chosen = "GPU" if gpu else "CPU", config["vars"]
-    msg.info(f"{optimize.value}, recipe {chosen['recipe']}, {device}, Hero {chosen['hero']}")
+    named = f"recipe {chosen['recipe']}" if chosen["recipe"] else "no recipe, with these settings"
+    msg.info(f"{optimize.value}, {named}, {device}, Hero {chosen['hero']}")
     if foreign := describe_foreign_hero(chosen["hero"], config["nlp"]["lang"]):
         msg.warn(foreign)
     save_config(config, output_file, is_stdout=is_stdout)

@@ -89,10 +89,9 @@ def load_pipeline(name: str, code: Path | None, gpu_id: int | None = None) -> La
 def find_component(nlp: Language, name: str) -> "HgnNer":
     """The component of that name. Raises ValueError unless it is an enabled ``hgn_ner``."""
     if name not in (names := own_components(nlp)):
-        pipeline = ", ".join(nlp.pipe_names) or "nothing"
         raise ValueError(
-            f"Expected the name of a component {FACTORY}, got {name}; there is "
-            f"{', '.join(names) or 'none'} in the pipeline of {pipeline}."
+            f"There is no {FACTORY} called {name!r} in the pipeline {nlp.pipe_names}. Choose one "
+            f"with --component: {' or '.join(names) or 'none is enabled'}."
         )
     return cast("HgnNer", nlp.get_pipe(name))
 

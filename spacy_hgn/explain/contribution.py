@@ -60,11 +60,11 @@ def measure_contribution(
 
 
 def _measure(module: HeroGang | Committee, evaluate: Callable[[], float]) -> Contribution:
-    with module.listening() as heard:
+    with module.recording_shares() as recorded:
         f1 = evaluate()
     with module.silencing():
         silenced = evaluate()
-    if not heard:
+    if not recorded:
         raise ValueError("Expected texts with tokens, got none.")
-    share = torch.cat(heard).mean().item()
+    share = torch.cat(recorded).mean().item()
     return Contribution(share, f1, silenced)

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..entities.posteriors import Posteriors
+from ..fusion import FUSIONS
 from ..tagger.committee import Committee
 from ..tagger.flat import ask_module, shim_of
 from ..tagger.hero_gang import has_weights
@@ -20,14 +21,7 @@ from ..tags.tag_set import TagSet
 
 HERO = "hero"
 
-NOTES = {
-    "mlp": "A softmax over the windows and the Hero. A token's weights sum to 1.",
-    "dot": "A softmax over the windows, with weights that sum to 1. The Hero is added as a whole.",
-    "concat": "The fusion concat concatenates windows and Hero, without weights.",
-    "add": "The fusion add sums windows and Hero, without weights.",
-    None: "There are no windows: the component uses the Hero alone.",
-}
-"""A description of each fusion's weights; None is without windows."""
+NO_WINDOWS = "There are no windows: the component uses the Hero alone."
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,8 @@ class Explanation:
     weights: the weight of each member in a token's vector, or None for a fusion without weights.
         See ``note``. *Shape:* (tokens, members)
     shares: the share of the windows: the norm of what they add to a token's vector, divided by the
-        norm of that vector. *Shape:* (tokens,)
+        norm of that vector. It exceeds 1 where windows and Hero oppose each other.
+        *Shape:* (tokens,)
     probabilities: of each tag, at the component's temperature, like the scores.
         *Shape:* (tokens, tags)
     entities: the predicted ones, in order.
@@ -93,10 +88,13 @@ class Explanation:
     @property
     def note(self) -> str:
         """A description of the weights, and the mean share of the windows."""
-        if self.fusion is None or not len(self.shares):
-            return NOTES[self.fusion]
-        share = f"The windows make up {self.shares.mean():.1%} of a token's vector, by its norm."
-        return f"{NOTES[self.fusion]} {share}"
+        if self.fusion is None:
+            return NO_WINDOWS
+        note: str = FUSIONS[self.fusion].note  # type: ignore[attr-defined]
+        if not len(self.shares):
+            return note
+        share = f"The windows' part of a token's vector has {self.shares.mean():.1%} of its norm."
+        return f"{note} {share}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain values, with arrays as lists of rows."""

@@ -20,7 +20,8 @@ class Reasons(TagPipe):
     overlap: bool
 
     def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
-        """Tag probabilities on the host. *Shape of each:* (tokens, tags)"""
+        """Tag probabilities on the host. *Shape of each:* (tokens, tags). Raises ValueError before
+        ``initialize``, and for Docs without the vectors that the model reads."""
         raise NotImplementedError
 
     def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
@@ -34,7 +35,8 @@ class Reasons(TagPipe):
         Entities of other components and blocked tokens stay as they are. The Doc must have the
         vectors that the model reads. A Transformer's vectors are there after
         ``nlp(text, disable=["doc_cleaner"])``, and ``nlp.get_pipe("transformer")(doc)`` adds them
-        again. Raises ValueError if they are missing, and TypeError for anything but a Span.
+        again. Raises ValueError if they are missing or before ``initialize``, and TypeError for
+        anything but a Span.
         """
         _expect(span, Span, "such as doc[0:2] or doc.ents[0]")
         (probabilities,) = self.predict([span.doc])
@@ -51,8 +53,8 @@ class Reasons(TagPipe):
 
         The Doc must have the vectors that the model reads, as for ``alternatives``. It isn't
         changed. With ``scores = false``, the component's own entities on the Doc look like those of
-        another component: explain a Doc without them. Raises ValueError if vectors are missing,
-        and TypeError for anything but a Doc.
+        another component: explain a Doc without them. Raises ValueError if vectors are missing or
+        before ``initialize``, and TypeError for anything but a Doc.
         """
         _expect(doc, Doc, "such as nlp(text)")
         borders = self._borders_before(doc)

@@ -82,7 +82,7 @@ def half_of(width: int) -> int:
     if width % 2:
         raise ValueError(
             f"The Gang's two directions share the Hero's width: expected an even width, got "
-            f"{width}. Choose recurrence = 'mlp' or 'cnn', or another Hero."
+            f"{width}. Choose a recurrence without directions, such as 'cnn', or another Hero."
         )
     return width // 2
 

@@ -91,7 +91,7 @@ def require_vectors(component: Any, docs: Sequence[Doc]) -> None:
         if isinstance(node, Listener):
             _require_own_upstream(component, node)
             for doc in docs:
-                _check_vectors(doc, node, "hgn_ner", is_head)
+                _check_vectors(doc, node, component.name, is_head)
     require_trained_with(component, docs)
 
 
@@ -173,5 +173,5 @@ def require_as_many(doc: Doc, vectors: int, component: str = "the component befo
         raise ValueError(
             f"The Doc has {len(doc):,} tokens, but {vectors:,} vectors of {component}: "
             f"{doc.text[:50]!r}. Its tokens were merged or split since: retokenize before that "
-            "component, or after hgn_ner."
+            "component, or after those that read its vectors."
         )

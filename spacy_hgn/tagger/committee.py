@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from .hero_gang import HeroGang, Listening
+from .hero_gang import HeroGang, RecordsShares
 
 
-class Committee(Listening):
+class Committee(RecordsShares):
     """Heads with the same settings, but different initial weights and dropout.
 
     It has the methods of ``HeroGang``. Each returns the mean over the members.

@@ -164,8 +164,8 @@ def ask_module(model: Flat, docs: list[Doc], method: str, width: int) -> Ragged:
             with shim.predicting() as predicting:
                 module = cast(HeroGang | Committee, predicting)
                 part = getattr(module, method)(z, block.lengths)[own]
-                if module.heard is not None:
-                    module.heard.append(module.shares(z, block.lengths)[own])
+                if module.recorded is not None:
+                    module.recorded.append(module.shares(z, block.lengths)[own])
             if len(part) == total:
                 found = part
             else:

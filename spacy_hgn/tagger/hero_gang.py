@@ -16,24 +16,24 @@ from .layer_mix import LayerMix
 TINY = 1e-12
 
 
-class Listening(nn.Module):
+class RecordsShares(nn.Module):
     """A module that can record ``shares``, the share of the windows, while it predicts."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Tensor] | None = None
+        self.recorded: list[Tensor] | None = None
 
     @contextmanager
-    def listening(self) -> Iterator[list[Tensor]]:
+    def recording_shares(self) -> Iterator[list[Tensor]]:
         """In this context, predictions in all threads record the ``shares`` of their tokens."""
-        self.heard = []
+        self.recorded = []
         try:
-            yield self.heard
+            yield self.recorded
         finally:
-            self.heard = None
+            self.recorded = None
 
 
-class HeroGang(Listening):
+class HeroGang(RecordsShares):
     """Gang, fusion and, in a tagger, the classifier. Optionally preceded by a mix of the Hero's
     layers, a normalization and a feed-forward layer.
 

@@ -49,9 +49,10 @@ def batch_loss(
 
 
 def tag_loss(probabilities: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
-    """The negative log likelihood of gold tags, summed over tokens, and its gradient.
+    """The negative log likelihood of gold tags, summed over tokens, a scalar, and its gradient with
+    respect to the logits, *shape* (tokens, tags).
 
-    tags: *Shape:* (tokens,). ``MISSING`` tags are ignored.
+    probabilities: *Shape:* (tokens, tags). tags: *Shape:* (tokens,). ``MISSING`` ones are ignored.
     """
     known, column = (tags >= 0).to(probabilities.dtype), tags.clamp(min=0).unsqueeze(1)
     likelihood = probabilities.gather(1, column).squeeze(1)

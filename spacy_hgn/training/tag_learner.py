@@ -35,7 +35,7 @@ class TagLearner(TagPipe):
     incorrect_spans_key: str | None
     loss_factor: float
     loss_is_mean = True
-    """The losses of spaCy's components are sums."""
+    """The loss is a mean over tokens. Those of spaCy's components are sums."""
 
     def __init__(self) -> None:
         self._unlearnable = UnlearnableGold()
@@ -93,11 +93,13 @@ class TagLearner(TagPipe):
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """The negative log likelihood of the gold tags, averaged over tokens, and its gradient.
+        """The negative log likelihood of the gold tags, averaged over tokens, and its gradient with
+        respect to the logits.
 
         Tokens without annotation are ignored. Incorrect spans contribute ``-log(1 - P)``, with
-        their probability P of being an entity. *Shape of the gradient:* one array of (tokens, tags)
-        per Doc, like ``scores``.
+        their probability P of being an entity.
+        scores: tag probabilities, as from ``predict``. *Shape of each, and of the gradients:*
+            (tokens, tags)
         """
         examples = list(examples)
         validate_examples(examples, "HgnNer.get_loss")

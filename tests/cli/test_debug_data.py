@@ -364,8 +364,8 @@ def test_a_pipeline_without_the_component_is_refused(debug):
     nlp.add_pipe("ner")
     code, output, report = debug(nlp=nlp)
     assert (code, report) == (1, None)
-    assert "Expected the name of a component hgn_ner, got hgn_ner; there is none" in output
-    assert "in the pipeline of ner" in output
+    assert "There is no hgn_ner called 'hgn_ner' in the pipeline ['ner']" in output
+    assert "none is enabled" in output
 
 
 def test_another_component_can_be_named(debug):

@@ -86,7 +86,7 @@ def test_gold_that_cannot_be_read(command, pipeline, gold, tmp_path):
 def test_another_component(command, pipeline, gold, tmp_path):
     for name in ("other", "tok2vec"):
         output = refuse(command, pipeline, gold, tmp_path / "out", "--component", name)
-        assert f"Expected the name of a component hgn_ner, got {name}" in output
+        assert f"There is no hgn_ner called {name!r}" in output
 
 
 @pytest.mark.parametrize("command", [*WITH_GOLD, "explain"])

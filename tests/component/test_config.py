@@ -11,6 +11,8 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
 from typer.testing import CliRunner
 
+from spacy_hgn.fusion import FUSIONS
+from spacy_hgn.gang.gang import RECURRENCES
 from spacy_hgn.hgn_ner import DEFAULT_CONFIG
 
 from .helpers import LISTENER, make_nlp, transformer_config
@@ -108,7 +110,7 @@ def test_impossible_windows_are_refused(windows):
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
-    [("recurrence", "lstm, bilstm, gru, rnn, cnn, mlp"), ("fusion", "mlp, dot, concat, add")],
+    [("recurrence", ", ".join(RECURRENCES)), ("fusion", ", ".join(FUSIONS))],
 )
 def test_unknown_units_and_fusions_are_refused(setting, expected):
     with pytest.raises(ValueError, match=f"Unknown {setting}: expected one of {expected}, got 'x'"):

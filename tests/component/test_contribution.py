@@ -91,7 +91,7 @@ def test_afterwards_the_pipeline_is_as_before():
     with pytest.raises(RuntimeError, match="broken"):
         measure_contribution(nlp, lambda: (_ for _ in ()).throw(RuntimeError("broken")))
     measure_contribution(nlp, f1_of(nlp))
-    assert module_of(nlp).heard is None
+    assert module_of(nlp).recorded is None
     assert not module_of(nlp).is_silenced
     assert [ent.text for doc in nlp.pipe(TEXTS) for ent in doc.ents] == before
 

@@ -213,7 +213,8 @@ def test_the_command_sees_the_vectors_before_a_cleaner_takes_them(tiny_nlp, tmp_
 def test_the_command_refuses_what_it_cannot_explain(cnn_folder, tmp_path):
     status, output = run(cnn_folder, TEXTS[0], "--component", "other", "-o", tmp_path / "p.html")
     assert status == 1
-    assert "Expected the name of a component hgn_ner, got other" in output
+    assert "There is no hgn_ner called 'other'" in output
+    assert "--component: hgn_ner" in output
     damaged = tmp_path / "damaged.txt"
     damaged.write_bytes(b"\xff\xfe\xff")
     status, output = run(cnn_folder, damaged, "-o", tmp_path / "p.html")

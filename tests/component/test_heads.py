@@ -297,6 +297,31 @@ def test_no_transformer_or_one_that_is_trained(tiny_nlp, heads):
     refused(tiny_nlp, heads["people"], r"the pipeline has none: \['transformer', 'hgn_ner'\]")
 
 
+def test_a_hero_that_is_disabled_or_has_no_weights(nlp, tiny_bert, heads):
+    refused(make_frozen_nlp(tiny_bert), heads["people"], r"has no weights yet.*nlp.initialize\(\)")
+    nlp.disable_pipe("transformer")
+    refused(nlp, heads["people"], r"\(disabled: transformer\). Expected an enabled transformer")
+
+
+def test_a_component_with_a_hero_of_its_own_is_no_head(both):
+    both.replace_listeners("transformer", "people", ["model.tok2vec"])
+    with pytest.raises(ValueError, match="people has a Hero of its own since"):
+        take_head(both, "people")
+
+
+def test_settings_of_the_model(nlp, heads):
+    attach(nlp, heads["people"], config={"threshold": 0.1, "model": {"precision": "float32"}})
+    settings = nlp.config["components"]["hgn_ner"]
+    assert (settings["threshold"], settings["model"]["precision"]) == (0.1, "float32")
+    assert settings["model"]["windows"] == [1, 3]
+    assert_finds(nlp, data_of(PARTS["people"]))
+
+
+def test_errors_name_the_head(both):
+    with pytest.raises(ValueError, match=r"^places reads the vectors of the component"):
+        both.get_pipe("places").predict([both.make_doc(TEXTS[0])])
+
+
 def test_a_component_over_a_trained_hero_is_no_head(nlp, tiny_nlp):
     refused(nlp, tiny_nlp, "wasn't trained over a frozen Hero")
     with pytest.raises(ValueError, match="init config --frozen"):

@@ -200,6 +200,25 @@ def test_a_frozen_component_that_annotates(frozen_nlp):
     assert_finds(frozen_nlp, data)
 
 
+def test_what_is_predicted_after_an_update_is_not_kept(frozen_folder):
+    nlp = spacy.load(frozen_folder)
+    kept = hero_of(nlp).kept
+    nlp.update(make_examples(nlp), sgd=AdamW(0.001))
+    assert len(kept) == len(DATA)
+    list(nlp.pipe([f"Nobody {i}" for i in range(5)]))
+    assert len(kept) == len(DATA)
+
+
+def test_a_sourced_hero_keeps_what_a_new_head_is_evaluated_on(frozen_nlp):
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("transformer", source=frozen_nlp)
+    nlp.add_pipe("hgn_ner", config={"model": HEAD})
+    with nlp.select_pipes(disable=["transformer"]):
+        nlp.initialize(lambda: make_examples(nlp))
+    nlp("Nobody")
+    assert len(hero_of(nlp).kept) == 1
+
+
 def test_docs_without_tokens_in_training(tiny_bert):
     nlp = make_frozen_nlp(tiny_bert)
     data = [("", []), *DATA, ("", [])]

@@ -13,6 +13,8 @@ from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
 
 from spacy_hgn.backend.optimizer import AdamW
+from spacy_hgn.fusion import FUSIONS
+from spacy_hgn.gang.gang import RECURRENCES
 from spacy_hgn.tagger.flat import shim_of
 
 from .helpers import (
@@ -33,9 +35,6 @@ from .helpers import (
     train,
     weights_of,
 )
-
-RECURRENCES = ("lstm", "bilstm", "gru", "rnn", "cnn", "mlp")
-FUSIONS = ("mlp", "dot", "concat", "add")
 
 
 def tokens_of(examples: list[Example]) -> list[int]:

@@ -318,8 +318,9 @@ def test_keeping_vectors_outside_of_a_training(hero_folders, tmp_path, counted):
         loaded(TEXTS[0])
         loaded(TEXTS[0])
     assert counted == [1]
-    loaded(TEXTS[0])
-    assert counted == [1, 1]
+    for text in (TEXTS[0], "Nobody.", "Nobody."):
+        loaded(text)
+    assert counted == [1, 1, 1]  # only the first text is kept
     assert len(list(tmp_path.glob("kept/*/*.safetensors"))) == 1
 
 
@@ -530,6 +531,19 @@ def test_an_unknown_pooling_is_refused(pooling):
 def test_an_impossible_keep_is_refused(keep):
     with pytest.raises(ValueError, match="keep: expected gigabytes of 0 or more, got"):
         build_frozen_transformer("any", get_doc_spans, keep=keep)
+
+
+@pytest.mark.parametrize("folder", ["", " ", 3, True])
+def test_an_impossible_folder_is_refused(folder):
+    with pytest.raises(ValueError, match="kept_in: expected a folder, or null for memory, got"):
+        build_frozen_transformer("any", get_doc_spans, kept_in=folder)
+
+
+def test_the_home_folder(hero_folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    hero = build_frozen_transformer(hero_folders["bert"], get_doc_spans, kept_in="~/kept")
+    hero.initialize()
+    assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
 def test_before_initialize(hero_folders, english):

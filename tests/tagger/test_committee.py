@@ -190,10 +190,10 @@ def test_windows_of_all_members_can_be_silenced():
     X = vectors(5)
     before = layer.predict(X)[0]
     module = committee_of(layer)
-    with module.silencing(), module.listening() as heard:
+    with module.silencing(), module.recording_shares() as recorded:
         silenced = layer.predict(X)[0]
     assert numpy.abs(silenced - before).max() > 1e-4
-    assert len(heard) == 1
+    assert len(recorded) == 1
     assert_same(layer.predict(X), [before], atol=0)
 
 

@@ -35,7 +35,8 @@ LISTENING = ("pooling", "grad_factor")
 
 @dataclass
 class LayerData(TransformerData):
-    """A Doc's token vectors. For other components, each token is one piece in the last layer."""
+    """A Doc's token vectors. For other components, each token is one piece, in the highest of the
+    layers."""
 
     layers: Tensor = field(default_factory=lambda: torch.empty(0, 1, 0), repr=False, compare=False)
     """In bfloat16. *Shape:* (tokens, layers, width)"""
@@ -89,10 +90,10 @@ class FrozenHero(Hero):
             "layers": _check_layers(layers),
             "pooling": one_of(POOLINGS, "pooling", pooling),
             "keep": _check_keep(keep),
-            "kept_in": kept_in,
+            "kept_in": _check_folder(kept_in),
         }
         self.is_learning = False
-        """Whether a training is in progress, in which texts are read repeatedly."""
+        """Whether a training has begun, whose texts, also those of dev, are read repeatedly."""
         self.fingerprint: str | None = None
         self._kept: KeptVectors | None = None
 
@@ -124,13 +125,18 @@ class FrozenHero(Hero):
         """The kept vectors for these weights and settings. Raises ValueError for a bad folder."""
         if self._kept is None:
             folder = self.own_settings["kept_in"]
-            path = None if folder is None else Path(folder) / self._identify()
+            path = None if folder is None else Path(folder).expanduser() / self._identify()
             self._kept = KeptVectors(self.own_settings["keep"], path)
         return self._kept
 
     def identify_weights(self) -> str:
-        """The ``fingerprint`` of the weights."""
+        """The ``fingerprint`` of the weights. Raises ValueError before they are loaded."""
         if self.fingerprint is None:
+            if not self.shim.is_loaded:
+                raise ValueError(
+                    f"The frozen Hero {self.attrs['name']!r} has no weights yet. Call "
+                    "nlp.initialize(), or take a trained pipeline's transformer with source."
+                )
             self.fingerprint = fingerprint(self.shim._hfmodel)
         return self.fingerprint
 
@@ -202,10 +208,12 @@ def forward(
     model: FrozenHero, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
     """Vectors of Docs. The backward function does nothing."""
-    model.is_learning |= is_train
     spans = list(map(list, model.attrs["get_spans"](docs)))
-    read = _read_kept if model.is_learning else _read
-    of_docs = read(model, docs, spans)
+    keeps = model.is_learning or is_train
+    if keeps or model._kept is not None:
+        of_docs = _read_kept(model, docs, spans, keeps)
+    else:
+        of_docs = _read(model, docs, spans)
     empty = FullTransformerBatch.empty(len(docs))
     datas = _as_datas(model, docs, of_docs)
     batch = LayerBatch(empty.spans, empty.wordpieces, empty.model_output, empty.align, datas)
@@ -213,9 +221,9 @@ def forward(
 
 
 def _read_kept(
-    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]]
+    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]], keeps: bool
 ) -> list[Tensor | None]:
-    """The layers of Docs on the host, kept ones if possible."""
+    """The layers of Docs on the host, kept ones if possible. keeps: whether to keep new ones."""
     keys = list(map(_key, docs, spans))
     found = {key: model.kept.get(key) for key in keys}
     new = {key: number for number, key in enumerate(keys) if found[key] is None}
@@ -223,7 +231,8 @@ def _read_kept(
     for key, layers in zip(new, read):
         if layers is not None:
             found[key] = on_host = layers.cpu()
-            model.kept.put(key, on_host)
+            if keeps:
+                model.kept.put(key, on_host)
     return [found[key] for key in keys]
 
 
@@ -277,6 +286,12 @@ def _check_layers(layers: Any) -> str | list[int]:
         f"layers: expected {' or '.join(map(repr, LAYERS))}, or a list of numbers, each once, such "
         f"as [0, 6, 12] (0 are the embeddings), got {layers!r}."
     )
+
+
+def _check_folder(folder: Any) -> str | None:
+    if folder is None or (isinstance(folder, str) and folder.strip()):
+        return folder
+    raise ValueError(f"kept_in: expected a folder, or null for memory, got {folder!r}.")
 
 
 def _check_keep(keep: float) -> float:
