@@ -13,9 +13,17 @@ from typing import Any
 
 import spacy
 import srsly
+from compared_sentences import (
+    ERRORS,
+    RIGHT,
+    ComparedEntity,
+    Entity,
+    Sentence,
+    choose,
+    compare_sentences,
+)
 from fetch_hero import full_name
 from jinja2 import FileSystemLoader
-from judged_sentences import ERRORS, RIGHT, Entity, Judged, Sentence, choose, judge_sentences
 from markupsafe import Markup
 from spacy.cli._util import setup_gpu
 from spacy.displacy.render import EntityRenderer
@@ -33,7 +41,7 @@ SHOWN = 24
 SPACE_BEFORE = re.compile(r"\s+(?=[,.;:?!)%]|n't\b|['\u2019](s|m|re|ve|ll|d)\b)")
 """What isn't there in a text, but is between the tokens of one whose spaces aren't known."""
 
-Passage = tuple[str, Judged | None]
+Passage = tuple[str, ComparedEntity | None]
 """A part of a text, and the entity that it is."""
 
 
@@ -62,7 +70,7 @@ def main() -> None:
         nlp,
         counts=count_parts(args.corpus),
         scores=srsly.read_json(args.metrics),
-        sentences=list(judge_sentences(examples)),
+        sentences=list(compare_sentences(examples)),
         docs=docs,
         hero=full_name(components["transformer"]["model"]["name"]),
     )
@@ -137,7 +145,7 @@ def share_wrong(sentences: Sequence[Sentence]) -> float:
     return sum(bool(each.errors) for each in sentences) / max(len(sentences), 1)
 
 
-def show(sentence: Sentence, entities: Sequence[Judged]) -> list[Passage]:
+def show(sentence: Sentence, entities: Sequence[ComparedEntity]) -> list[Passage]:
     """The sentence with some of its entities, as one writes it."""
     passages = split(sentence.text, entities)
     if sentence.has_spaces:
@@ -145,7 +153,7 @@ def show(sentence: Sentence, entities: Sequence[Judged]) -> list[Passage]:
     return [(SPACE_BEFORE.sub("", text), entity) for text, entity in passages]
 
 
-def split(text: str, entities: Sequence[Judged]) -> list[Passage]:
+def split(text: str, entities: Sequence[ComparedEntity]) -> list[Passage]:
     """The text in order, each part with its entity, or None."""
     passages: list[Passage] = []
     last = 0
@@ -156,10 +164,10 @@ def split(text: str, entities: Sequence[Judged]) -> list[Passage]:
     return [*passages, (text[last:], None)]
 
 
-def entities_of(doc: Doc) -> list[Judged]:
+def entities_of(doc: Doc) -> list[ComparedEntity]:
     """The predicted entities of a text that has no annotation."""
     return [
-        Judged(Entity(ent.start_char, ent.end_char, ent.label_), "", score_of(ent))
+        ComparedEntity(Entity(ent.start_char, ent.end_char, ent.label_), "", score_of(ent))
         for ent in doc.ents
     ]
 

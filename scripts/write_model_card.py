@@ -188,7 +188,7 @@ def results(scores: Mapping[str, dict[str, Any]]) -> str:
     for label in sorted({*by_type["dev"], *by_type["test"]}):
         on_dev, on_test = (by_type[part].get(label, nothing) for part in ("dev", "test"))
         rows.append(row(label, on_dev["f"], on_test["p"], on_test["r"], on_test["f"]))
-    return "## Results\n\nOver whole entities, exact borders and type.\n\n" + "\n".join(rows)
+    return "## Results\n\nOver whole entities, exact boundaries and type.\n\n" + "\n".join(rows)
 
 
 def calibration(report: dict[str, Any]) -> str:
@@ -204,9 +204,9 @@ def calibration(report: dict[str, Any]) -> str:
     fitted = "fitted on dev" if reason is None else f"not calibrated: {reason}"
     return f"""## Scores
 
-`ent._.score` is the probability of an entity, with its borders and type. Its expected calibration
-error on test is {before["ece"]:.3f} as trained and {after["ece"]:.3f} as packaged, with the
-temperature {report["temperature"]["after"]:.2f} ({fitted}). Of {test["entities"]:,} entities
+`ent._.score` is the probability of an entity, with its boundaries and type. Its expected
+calibration error on test is {before["ece"]:.3f} as trained and {after["ece"]:.3f} as packaged,
+with the temperature {report["temperature"]["after"]:.2f} ({fitted}). Of {test["entities"]:,} entities
 {test["right"]:,} are right, and their scores have the mean {after["score"]:.2f} (as trained:
 {before["score"]:.2f}).
 

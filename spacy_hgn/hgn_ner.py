@@ -14,13 +14,13 @@ from thinc.types import Floats2d
 
 from .backend.forking import let_forked_processes_compute
 from .entities.posteriors import entity_probabilities, temper
-from .entities.score import annotate, borders_alone, register_score
+from .entities.score import annotate, constraints_alone, register_score
 from .explain.reasons import Reasons
 from .hero.listeners import forget_batch, require_as_many, require_vectors, shares_upstream
 from .hero.token_vectors import Sent
 from .hero.trained_with import learn_from
 from .tagger.flat import SumGradient, shim_of
-from .tags.decoding import DECODERS, Borders, Entity, borders_of, decode
+from .tags.decoding import DECODERS, Entity, SpanConstraints, constraints_of, decode
 from .tags.tag_set import TagSet
 from .training.config_optimizer import let_optimizer_refer
 from .training.tag_learner import TagLearner
@@ -116,9 +116,9 @@ class HgnNer(Reasons, TagLearner):
     Entities that are already on the Doc and blocked tokens are kept, as by ``ner``. No entity
     begins or ends with white space, or crosses the start of a sentence.
 
-    ``ent._.score`` is the probability of an entity with exactly its borders and label: the sum over
-    all tag sequences that contain it and that the tag scheme and the Doc allow. ``doc.spans`` holds
-    the entities under the component's name, with their scores in ``attrs["scores"]``.
+    ``ent._.score`` is the probability of an entity with exactly its boundaries and label: the sum
+    over all tag sequences that contain it and that the tag scheme and the Doc allow. ``doc.spans``
+    holds the entities under the component's name, with their scores in ``attrs["scores"]``.
 
     You can change settings, as in ``component.threshold = 0.8``. They are stored.
 
@@ -202,15 +202,17 @@ class HgnNer(Reasons, TagLearner):
             return
         probabilities = numpy.concatenate(list(map(to_numpy, scores)))
         overlap = self.cfg["overlap"]
-        borders = borders_alone(*docs) if overlap else borders_of(*docs)
-        found = self._decode(probabilities, borders)
+        constraints = constraints_alone(*docs) if overlap else constraints_of(*docs)
+        found = self._decode(probabilities, constraints)
         annotate(docs, self._spans_key, self.labels, found, overlap)
 
-    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+    def _decode(
+        self, probabilities: numpy.ndarray, constraints: SpanConstraints
+    ) -> list[tuple[Entity, float]]:
         """Decode entities with their scores, without those below the threshold."""
-        found = decode(probabilities, borders, self.tag_set, self.cfg["decoder"])
+        found = decode(probabilities, constraints, self.tag_set, self.cfg["decoder"])
         tempered = temper(probabilities, self.temperature)
-        scores = entity_probabilities(tempered, borders, self.tag_set, found)
+        scores = entity_probabilities(tempered, constraints, self.tag_set, found)
         return [pair for pair in zip(found, scores) if pair[1] >= self.cfg["threshold"]]
 
     def update(

@@ -22,9 +22,9 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def judge():
+def compare():
     """How entities of eight words come out, each given as (start, end, label)."""
-    from judged_sentences import judge_sentences
+    from compared_sentences import compare_sentences
 
     vocab = spacy.blank("en").vocab
 
@@ -34,13 +34,13 @@ def judge():
         doc.set_ents(known, missing=[doc[i : i + 1] for i in unannotated], default="outside")
         return doc
 
-    def judge_entities(gold, predicted, unannotated=()):
+    def compare_entities(gold, predicted, unannotated=()):
         example = Example(make(predicted), make(gold, unannotated))
-        [sentence] = judge_sentences([example])
+        [sentence] = compare_sentences([example])
         names = {"gold": sentence.gold, "predicted": sentence.predicted}
         return {name: [each.outcome for each in found] for name, found in names.items()}
 
-    return judge_entities
+    return compare_entities
 
 
 @pytest.mark.parametrize(
@@ -48,22 +48,22 @@ def judge():
     [
         ((0, 2, "PER"), (0, 2, "PER"), ("right", "right")),
         ((0, 2, "PER"), (0, 2, "ORG"), ("wrong type", "wrong type")),
-        ((0, 2, "PER"), (0, 1, "PER"), ("wrong borders", "wrong borders")),
+        ((0, 2, "PER"), (0, 1, "PER"), ("wrong boundaries", "wrong boundaries")),
         ((0, 2, "PER"), (5, 6, "GPE"), ("missed", "spurious")),
     ],
 )
-def test_each_entity_comes_out_right_or_wrong_in_some_way(judge, gold, predicted, expected):
-    found = judge([gold], [predicted])
+def test_each_entity_comes_out_right_or_wrong_in_some_way(compare, gold, predicted, expected):
+    found = compare([gold], [predicted])
     assert (found["gold"], found["predicted"]) == ([expected[0]], [expected[1]])
 
 
-def test_what_is_not_annotated_is_not_judged(judge):
-    found = judge([(0, 2, "PER")], [(0, 2, "PER"), (5, 6, "GPE")], unannotated=[5])
+def test_what_is_not_annotated_is_not_counted(compare):
+    found = compare([(0, 2, "PER")], [(0, 2, "PER"), (5, 6, "GPE")], unannotated=[5])
     assert found == {"gold": ["right"], "predicted": ["right", "not annotated"]}
 
 
-def test_sentences_of_a_text_are_judged_by_themselves():
-    from judged_sentences import judge_sentences
+def test_sentences_of_a_text_are_compared_by_themselves():
+    from compared_sentences import compare_sentences
 
     vocab = spacy.blank("en").vocab
     starts = [True, False, False, False, True, False, False, False]
@@ -71,7 +71,7 @@ def test_sentences_of_a_text_are_judged_by_themselves():
     gold.ents = [Span(gold, 0, 2, "PER"), Span(gold, 5, 6, "GPE")]
     predicted = Doc(vocab, words=WORDS)
     predicted.ents = [Span(predicted, 5, 6, "GPE")]
-    first, second = judge_sentences([Example(predicted, gold)])
+    first, second = compare_sentences([Example(predicted, gold)])
     assert (first.text, second.text) == ("Ada Lovelace met Bo", "in Rome today .")
     assert first.errors == ["missed"]
     [(entity, outcome, score)] = second.predicted
@@ -80,11 +80,11 @@ def test_sentences_of_a_text_are_judged_by_themselves():
 
 
 def test_errors_have_the_share_in_what_is_shown_that_they_have_in_all():
-    from judged_sentences import Entity, Judged, Sentence, choose
+    from compared_sentences import ComparedEntity, Entity, Sentence, choose
 
     kinds = ["right"] * 70 + ["spurious"] * 20 + ["wrong type"] * 10
     sentences = [
-        Sentence(f"{i}", [], [Judged(Entity(0, 1, "PER"), kind, 0.5)])
+        Sentence(f"{i}", [], [ComparedEntity(Entity(0, 1, "PER"), kind, 0.5)])
         for i, kind in enumerate(kinds)
     ]
     shown = choose(sentences, 10)
@@ -95,7 +95,7 @@ def test_errors_have_the_share_in_what_is_shown_that_they_have_in_all():
 
 
 def test_the_page_shows_a_hostile_text_and_loads_nothing(tmp_path):
-    from judged_sentences import judge_sentences
+    from compared_sentences import compare_sentences
     from show_entities import render
 
     text = "<script>alert(1)</script> Ada met <b>Bo</b> ."
@@ -111,7 +111,9 @@ def test_the_page_shows_a_hostile_text_and_loads_nothing(tmp_path):
     parts = dict.fromkeys(("train", "dev", "test"), count([examples[0].reference]))
     scores = {"ents_p": 1.0, "ents_r": 1.0, "ents_f": 1.0, "ents_per_type": {}}
     nlp.meta["performance"] = scores
-    page = render(nlp, parts, scores, list(judge_sentences(examples)), [nlp(text)], hero="a <hero>")
+    page = render(
+        nlp, parts, scores, list(compare_sentences(examples)), [nlp(text)], hero="a <hero>"
+    )
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;PER&gt;" in page
     assert "a &lt;hero&gt;" in page

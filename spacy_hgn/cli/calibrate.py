@@ -28,7 +28,7 @@ from .pipelines import (
 )
 
 if TYPE_CHECKING:
-    from spacy_hgn.entities.scored_docs import Judged
+    from spacy_hgn.entities.scored_docs import ScoredDocs
     from spacy_hgn.hgn_ner import HgnNer
 
 Dev = Argument(help=".spacy file or folder to fit to; not used in training", exists=True)
@@ -90,12 +90,12 @@ def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[s
     Raises ValueError if the component isn't an ``hgn_ner``, if a part can't be read, or if "dev"
     has no entities.
     """
-    from spacy_hgn.entities.scored_docs import calibrate, judge
+    from spacy_hgn.entities.scored_docs import calibrate, score_docs
 
     component = find_component(nlp, name)
-    judged = {part: judge(nlp, name, partial(read_gold, path)) for part, path in parts.items()}
+    scored = {part: score_docs(nlp, name, partial(read_gold, path)) for part, path in parts.items()}
     before = component.temperature
-    reason = calibrate(component, judged["dev"])
+    reason = calibrate(component, scored["dev"])
     temperatures = {"before": before, "after": component.temperature}
     return {
         "component": name,
@@ -103,13 +103,13 @@ def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[s
         "not_calibrated": reason,
         "parts": {
             part: {"path": str(parts[part]), **measure(component, texts, temperatures)}
-            for part, texts in judged.items()
+            for part, texts in scored.items()
         },
     }
 
 
 def measure(
-    component: "HgnNer", texts: Sequence["Judged"], temperatures: Mapping[str, float]
+    component: "HgnNer", texts: Sequence["ScoredDocs"], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
     """The calibration of the entities' scores at several temperatures, by their names."""
     from spacy_hgn.entities.scored_docs import scores_of

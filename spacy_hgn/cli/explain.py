@@ -42,7 +42,7 @@ def explain_cli(
 
     The page shows the entities with their scores; the attention weights of each window and of the
     Hero, as a heat map over the text (concat and add have no weights); the tags of each token; the
-    share of each layer of a frozen Hero; and the score of each entity with a border moved by one
+    share of each layer of a frozen Hero; and the score of each entity with a boundary moved by one
     token.
     """
     with ending_at("Can't explain", ValueError, OSError, KeyError):

@@ -8,7 +8,7 @@ from .records import BadRecord, Record
 from .spans import MORE, CharSpan, read_spans
 from .texts import Text, is_first, text_format
 
-JUDGED = {"accept": "accepted", "reject": "rejected", "ignore": "ignored"}
+ANSWERS = {"accept": "accepted", "reject": "rejected", "ignore": "ignored"}
 MARKS = frozenset({"answer", "_input_hash", "_task_hash", "_session_id", "_annotator_id"})
 """Keys that only Prodigy uses."""
 
@@ -27,8 +27,8 @@ def read_prodigy(record: Record, task: Task) -> Text | None:
     """
     text, items = record.get("text", str), record.get("spans", list, optional=True)
     answer, key = record.value.get("answer"), task.settings.rejected
-    if answer not in JUDGED:
-        raise BadRecord(expected(f"as one of {', '.join(JUDGED)}", "answer", answer))
+    if answer not in ANSWERS:
+        raise BadRecord(expected(f"as one of {', '.join(ANSWERS)}", "answer", answer))
     task.counts.update(
         ["texts with relations, which are passed over"]
         if any(record.value.get(key) for key in RELATIONS)
@@ -36,7 +36,7 @@ def read_prodigy(record: Record, task: Task) -> Text | None:
     )
     spans = None
     if items is not None:
-        spans = list(map(_judge_span, read_spans(items, more=MORE | {"answer", "flagged", "type"})))
+        spans = list(map(_check_span, read_spans(items, more=MORE | {"answer", "flagged", "type"})))
     if answer == "accept":
         is_partial = _is_partial(record.value)
         same = None if is_partial else record.value.get("_input_hash")
@@ -50,11 +50,11 @@ def read_prodigy(record: Record, task: Task) -> Text | None:
         task.counts[f'records rejected, their spans are wrong ones: doc.spans["{key}"]'] += 1
         wrong = [span._replace(is_wrong=True) for span in spans]
         return Text(text, wrong, record.line, is_partial=True)
-    task.counts[f"records {JUDGED[answer]}, left out"] += 1
+    task.counts[f"records {ANSWERS[answer]}, left out"] += 1
     return None
 
 
-def _judge_span(span: CharSpan) -> CharSpan:
+def _check_span(span: CharSpan) -> CharSpan:
     """Check a span's own answer, if it has one."""
     answer = span.source.get("answer", "accept") if isinstance(span.source, dict) else "accept"
     if answer not in ("accept", "reject"):

@@ -6,7 +6,7 @@ from typing import cast
 
 from spacy.language import Language
 
-from .scored_docs import Corpus, Tagger, calibrate, judge
+from .scored_docs import Corpus, Tagger, calibrate, score_docs
 
 logger = logging.getLogger("spacy_hgn")
 
@@ -21,7 +21,7 @@ def make_calibration(corpus: Corpus, component: str = "hgn_ner") -> Callable[[La
     """
 
     def calibrate_pipeline(nlp: Language) -> Language:
-        texts = judge(nlp, component, corpus)
+        texts = score_docs(nlp, component, corpus)
         reason = calibrate(cast(Tagger, nlp.get_pipe(component)), texts)
         if reason is not None:
             logger.warning("%s isn't calibrated, its temperature is 1: %s", component, reason)

@@ -1,7 +1,7 @@
-"""Exact probabilities of entities, given the tag scheme and a text's borders.
+"""Exact probabilities of entities, given the tag scheme and a text's constraints.
 
-Each token's tag comes from its own softmax, under the condition that scheme and borders allow the
-whole sequence. So the tags are a Markov chain: its state between two tokens is the label of the
+Each token's tag comes from its own softmax, under the condition that scheme and constraints allow
+the whole sequence. So the tags are a Markov chain: its state between two tokens is the label of the
 entity that continues there, or none. Sums over all tag sequences, forward and backward, give the
 chain. They are computed along the text, for many texts at once.
 """
@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 import numpy
 
-from ..tags.decoding import Borders, Entity, Steps, allowed_tags, may_go_on, parts_with, take_parts
+from ..tags.decoding import (
+    Entity,
+    SpanConstraints,
+    Steps,
+    allowed_tags,
+    may_go_on,
+    parts_with,
+    take_parts,
+)
 from ..tags.tag_set import TagSet
 
 FLOOR = float(numpy.finfo("float32").tiny)  # a tag that underflowed is improbable, not forbidden
@@ -32,14 +40,17 @@ def temper(probabilities: numpy.ndarray, temperature: float) -> numpy.ndarray:
 
 
 def entity_probabilities(
-    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, entities: Sequence[Entity]
+    probabilities: numpy.ndarray,
+    constraints: SpanConstraints,
+    tag_set: TagSet,
+    entities: Sequence[Entity],
 ) -> list[float]:
     """The probabilities of entities. probabilities: of tags. *Shape:* (tokens, tags)"""
     if not entities:
         return []
-    kept = parts_with([start for start, _, _ in entities], borders)
+    kept = parts_with([start for start, _, _ in entities], constraints)
     place = (numpy.cumsum(kept) - 1).tolist()
-    posteriors = Posteriors(probabilities[kept], take_parts(borders, kept), tag_set)
+    posteriors = Posteriors(probabilities[kept], take_parts(constraints, kept), tag_set)
     moved = ((place[start], place[start] + end - start, label) for start, end, label in entities)
     return list(map(posteriors.of, moved))
 
@@ -55,10 +66,12 @@ class Posteriors:
         continues after this one, or ends with it.
     """
 
-    def __init__(self, probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> None:
-        """probabilities: *Shape:* (tokens, tags), of one text, or several with borders between."""
-        weights = weigh(probabilities, borders, tag_set)
-        steps = Steps(~may_go_on(borders))
+    def __init__(
+        self, probabilities: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet
+    ) -> None:
+        """probabilities: *Shape:* (tokens, tags), of texts that no entity crosses."""
+        weights = weigh(probabilities, constraints, tag_set)
+        steps = Steps(~may_go_on(constraints))
         sums = sum_both_ways(weights, steps, LINEAR)
         if all(map(is_safe, sums)):
             chain = to_chain(weights, sums, LINEAR)
@@ -70,7 +83,7 @@ class Posteriors:
         self.outside, self.stays_outside, self.alone, self.opens, self.goes_on, self.closes = chain
 
     def of(self, entity: Entity) -> float:
-        """The probability of this entity, with exactly its borders and label."""
+        """The probability of this entity, with exactly its boundaries and label."""
         start, end, label = entity
         if end - start == 1:
             return float(self.alone[start, label])
@@ -159,16 +172,16 @@ class Sums(NamedTuple):
     growth: numpy.ndarray
 
 
-def weigh(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> Weights:
+def weigh(probabilities: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet) -> Weights:
     floored = numpy.maximum(probabilities, FLOOR, dtype="float64")
-    weights = numpy.where(allowed_tags(borders, tag_set), floored, 0.0)
+    weights = numpy.where(allowed_tags(constraints, tag_set), floored, 0.0)
     begins, continues = tag_set.begins, tag_set.continues
     return Weights(
         outside=weights[:, 0],
         alone=weights[:, begins & ~tag_set.stays_open],
         opens=weights[:, begins & ~tag_set.closed],
         goes_on=weights[:, continues & ~tag_set.closed],
-        closes=weights[:, continues & ~tag_set.stays_open] * borders.solid[:, None],
+        closes=weights[:, continues & ~tag_set.stays_open] * constraints.solid[:, None],
     )
 
 

@@ -17,7 +17,7 @@ from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import Doc, Span
 from spacy.tokens.underscore import is_writable_attr
 
-from ..tags.decoding import Borders, Entity, borders_of
+from ..tags.decoding import Entity, SpanConstraints, constraints_of
 from ..util.lists import ends_of
 from .entity_group import EntityGroup
 
@@ -46,7 +46,7 @@ def annotate(
         earlier entities in the group are dropped.
     """
     ends = ends_of(list(map(len, docs)))
-    free = borders_of(*docs).free
+    free = constraints_of(*docs).free
     is_bare = numpy.diff(ends_of(~free)[ends]) == 0
     firsts = [start for (start, _, _), _ in entities]
     bounds = pairwise(numpy.searchsorted(firsts, ends).tolist())
@@ -93,19 +93,19 @@ def predicted_entities(doc: Doc, key: str | None) -> list[tuple[Span, float]]:
     return [(entities[key], score) for key, score in pairs if key in entities]
 
 
-def borders_before(doc: Doc, key: str | None) -> Borders:
-    """The borders of a Doc before a component predicted entities."""
-    borders = borders_of(doc)
-    free = borders.free.copy()
+def constraints_before(doc: Doc, key: str | None) -> SpanConstraints:
+    """The constraints of a Doc before a component predicted entities."""
+    constraints = constraints_of(doc)
+    free = constraints.free.copy()
     for entity, _ in predicted_entities(doc, key):
         free[entity.start : entity.end] = True
-    return replace(borders, free=free)
+    return replace(constraints, free=free)
 
 
-def borders_alone(*docs: Doc) -> Borders:
-    """The borders of Docs ignoring all entities on them; blocked tokens stay blocked."""
+def constraints_alone(*docs: Doc) -> SpanConstraints:
+    """The constraints of Docs ignoring all entities on them; blocked tokens stay blocked."""
     marks = numpy.concatenate([doc.to_array([ENT_IOB, ENT_TYPE]) for doc in docs])
-    return replace(borders_of(*docs), free=~((marks[:, 0] == 3) & (marks[:, 1] == 0)))
+    return replace(constraints_of(*docs), free=~((marks[:, 0] == 3) & (marks[:, 1] == 0)))
 
 
 def _add_entities(doc: Doc, spans: list[Span], is_bare: bool) -> None:

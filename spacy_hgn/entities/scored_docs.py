@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 
-from ..tags.decoding import Borders, Entity, borders_of, decode
+from ..tags.decoding import Entity, SpanConstraints, constraints_of, decode
 from ..tags.tag_set import MISSING, TagSet, gold_tags
 from ..util.lists import ends_of
 from .calibration import (
@@ -36,20 +36,20 @@ class Tagger(Protocol):
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredDocs:
     """The predictions of some texts, one behind the other.
 
     is_right: of each entity; None where the gold annotation is missing.
     """
 
     probabilities: numpy.ndarray
-    borders: Borders
+    constraints: SpanConstraints
     tags: numpy.ndarray
     entities: list[Entity]
     is_right: list[bool | None]
 
 
-def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
+def score_docs(nlp: Language, name: str, corpus: Corpus) -> list[ScoredDocs]:
     """Predict a corpus with what comes before the component in the pipeline, and compare."""
     if name not in nlp.pipe_names:
         raise ValueError(f"Expected {name} to run in the pipeline, got {nlp.pipe_names}.")
@@ -59,15 +59,15 @@ def judge(nlp: Language, name: str, corpus: Corpus) -> list[Judged]:
     for examples in minibatch(corpus(nlp), nlp.batch_size):
         docs = list(nlp.pipe([example.predicted for example in examples], disable=rest))
         probabilities = numpy.concatenate(component.predict(docs))
-        borders = borders_of(*docs)
-        entities = decode(probabilities, borders, component.tag_set, component.decoder)
+        constraints = constraints_of(*docs)
+        entities = decode(probabilities, constraints, component.tag_set, component.decoder)
         tags = numpy.concatenate([gold_tags(example, component.tag_set) for example in examples])
         right = list(_are_right(examples, entities, component.tag_set.labels))
-        found.append(Judged(probabilities, borders, tags, entities, right))
+        found.append(ScoredDocs(probabilities, constraints, tags, entities, right))
     return found
 
 
-def calibrate(component: Tagger, texts: Sequence[Judged]) -> str | None:
+def calibrate(component: Tagger, texts: Sequence[ScoredDocs]) -> str | None:
     """Give the component the temperature under which the gold tags are most probable.
 
     Where that would be worse than none, the temperature is 1, and the reason is returned.
@@ -91,13 +91,13 @@ def calibrate(component: Tagger, texts: Sequence[Judged]) -> str | None:
 
 
 def scores_of(
-    component: Tagger, texts: Iterable[Judged], temperature: float
+    component: Tagger, texts: Iterable[ScoredDocs], temperature: float
 ) -> tuple[list[float], list[bool]]:
     """The scores of the entities at a temperature, and whether each is right."""
     scores, is_right = [], []
     for each in texts:
         tempered = temper(each.probabilities, temperature)
-        found = entity_probabilities(tempered, each.borders, component.tag_set, each.entities)
+        found = entity_probabilities(tempered, each.constraints, component.tag_set, each.entities)
         for score, right in zip(found, each.is_right):
             if right is not None:
                 scores.append(score)
@@ -108,7 +108,7 @@ def scores_of(
 def _are_right(
     examples: Sequence[Example], entities: Iterable[Entity], labels: tuple[str, ...]
 ) -> Iterator[bool | None]:
-    """As spaCy's scorer judges: the gold has the same entity, on its own tokens."""
+    """As spaCy's scorer counts: the gold has the same entity, on its own tokens."""
     ends = ends_of([len(example.predicted) for example in examples])
     for start, end, label in entities:
         number = int(numpy.searchsorted(ends, start, "right")) - 1

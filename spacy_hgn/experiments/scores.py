@@ -32,7 +32,7 @@ def get_predicted(doc: Doc, reference: Doc) -> list[Mention]:
 
 
 def count(gold: Iterable[Mention], predicted: Iterable[Mention]) -> PRFScore:
-    """Count the entities of one sentence. They must have the right borders and type."""
+    """Count the entities of one sentence. They must have the right boundaries and type."""
     found = PRFScore()
     found.score_set(set(predicted), set(gold))
     return found

@@ -1,4 +1,4 @@
-"""Explain a text's entities: weights of windows and Hero, tags, scores with moved borders."""
+"""Explain a text's entities: weights of windows and Hero, tags, scores with moved boundaries."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from ..fusion import FUSIONS
 from ..tagger.committee import Committee
 from ..tagger.flat import ask_module, shim_of
 from ..tagger.hero_gang import has_weights
-from ..tags.decoding import Borders, Entity
+from ..tags.decoding import Entity, SpanConstraints
 from ..tags.tag_set import TagSet
 
 HERO = "hero"
@@ -26,11 +26,11 @@ NO_WINDOWS = "There are no windows: the component uses the Hero alone."
 
 @dataclass(frozen=True)
 class ExplainedEntity:
-    """An entity with its score, and the scores with one border moved by one token.
+    """An entity with its score, and the scores with one boundary moved by one token.
 
     start, end: its tokens, up to end. score: its probability, as in ``ent._.score``.
-    starts_earlier ... ends_later: the probability of the same label with one border moved. None if
-    no entity is possible there: outside the text, in another component's entity, beginning or
+    starts_earlier ... ends_later: the probability of the same label with one boundary moved. None
+    if no entity is possible there: outside the text, in another component's entity, beginning or
     ending with white space, across the start of a sentence, or without any token.
     """
 
@@ -127,20 +127,20 @@ def explain(
     model: Model,
     probabilities: numpy.ndarray,
     found: Sequence[Entity],
-    borders: Borders,
+    constraints: SpanConstraints,
     tag_set: TagSet,
     layers: Sequence[int] | None,
 ) -> Explanation:
     """Explain the entities found in a Doc.
 
     model: the tagger. probabilities: of each tag, calibrated. *Shape:* (tokens, tags)
-    found: the entities. borders: of the Doc before the component's prediction. layers: the numbers
-    of the layers that a frozen Hero returns; None is all.
+    found: the entities. constraints: of the Doc before the component's prediction. layers: the
+    numbers of the layers that a frozen Hero returns; None is all.
     """
     entities: list[ExplainedEntity] = []
     if found:
-        posteriors = Posteriors(probabilities, borders, tag_set)
-        entities = [_explain(each, posteriors, borders, tag_set.labels) for each in found]
+        posteriors = Posteriors(probabilities, constraints, tag_set)
+        entities = [_explain(each, posteriors, constraints, tag_set.labels) for each in found]
     fusion = shim_of(model.get_ref("flat")).cfg.get("fusion")
     return Explanation(
         words=tuple(token.text for token in doc),
@@ -156,23 +156,26 @@ def explain(
     )
 
 
-def may_be(entity: Entity, borders: Borders) -> bool:
-    """Whether an entity is possible at these borders."""
+def may_be(entity: Entity, constraints: SpanConstraints) -> bool:
+    """Whether an entity is possible with these boundaries."""
     start, end, _ = entity
-    if not 0 <= start < end <= len(borders.free):
+    if not 0 <= start < end <= len(constraints.free):
         return False
-    is_free, is_joined = borders.free[start:end].all(), borders.joined[start + 1 : end].all()
-    return bool(is_free and is_joined and borders.solid[start] and borders.solid[end - 1])
+    is_free, is_joined = (
+        constraints.free[start:end].all(),
+        constraints.joined[start + 1 : end].all(),
+    )
+    return bool(is_free and is_joined and constraints.solid[start] and constraints.solid[end - 1])
 
 
 def _explain(
-    entity: Entity, posteriors: Posteriors, borders: Borders, labels: Sequence[str]
+    entity: Entity, posteriors: Posteriors, constraints: SpanConstraints, labels: Sequence[str]
 ) -> ExplainedEntity:
     start, end, label = entity
 
     def probability(start: int, end: int) -> float | None:
         moved = (start, end, label)
-        return posteriors.of(moved) if may_be(moved, borders) else None
+        return posteriors.of(moved) if may_be(moved, constraints) else None
 
     return ExplainedEntity(
         start,

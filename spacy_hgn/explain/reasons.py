@@ -8,8 +8,8 @@ from spacy.tokens import Doc, Span
 
 from ..entities.alternatives import Alternative, find_alternatives
 from ..entities.posteriors import Posteriors, temper
-from ..entities.score import borders_alone, borders_before
-from ..tags.decoding import Borders, Entity
+from ..entities.score import constraints_alone, constraints_before
+from ..tags.decoding import Entity, SpanConstraints
 from ..tags.tag_pipe import TagPipe
 from .explanation import Explanation, explain
 
@@ -24,12 +24,14 @@ class Reasons(TagPipe):
         ``initialize``, and for Docs without the vectors that the model reads."""
         raise NotImplementedError
 
-    def _decode(self, probabilities: numpy.ndarray, borders: Borders) -> list[tuple[Entity, float]]:
+    def _decode(
+        self, probabilities: numpy.ndarray, constraints: SpanConstraints
+    ) -> list[tuple[Entity, float]]:
         """Decode entities with their scores."""
         raise NotImplementedError
 
     def alternatives(self, span: Span, k: int = 5) -> list[Alternative]:
-        """The k most probable entities among a span's tokens, with any borders and label. The
+        """The k most probable entities among a span's tokens, with any boundaries and label. The
         label "" means no entity in the whole span.
 
         Entities of other components and blocked tokens stay as they are. The Doc must have the
@@ -42,14 +44,14 @@ class Reasons(TagPipe):
         (probabilities,) = self.predict([span.doc])
         posteriors = Posteriors(
             temper(probabilities, self.temperature),
-            self._borders_before(span.doc),
+            self._constraints_before(span.doc),
             self.tag_set,
         )
         return find_alternatives(posteriors, span.start, span.end, self.labels, k)
 
     def explain(self, doc: Doc) -> Explanation:
         """Explain a Doc's entities: for each token, the weights of windows and Hero and the
-        probabilities of tags; for each entity, its score with a border moved by one token.
+        probabilities of tags; for each entity, its score with a boundary moved by one token.
 
         The Doc must have the vectors that the model reads, as for ``alternatives``. It isn't
         changed. With ``scores = false``, the component's own entities on the Doc look like those of
@@ -57,22 +59,22 @@ class Reasons(TagPipe):
         before ``initialize``, and TypeError for anything but a Doc.
         """
         _expect(doc, Doc, "such as nlp(text)")
-        borders = self._borders_before(doc)
+        constraints = self._constraints_before(doc)
         (probabilities,) = self.predict([doc])
-        found = self._decode(probabilities, borders)
+        found = self._decode(probabilities, constraints)
         return explain(
             doc,
             self.model,
             temper(probabilities, self.temperature),
             [entity for entity, _ in found],
-            borders,
+            constraints,
             self.tag_set,
             None if self.trained_over is None else self.trained_over.layers,
         )
 
-    def _borders_before(self, doc: Doc) -> Borders:
+    def _constraints_before(self, doc: Doc) -> SpanConstraints:
         """Where entities are possible, ignoring this component's own."""
-        return borders_alone(doc) if self.overlap else borders_before(doc, self._spans_key)
+        return constraints_alone(doc) if self.overlap else constraints_before(doc, self._spans_key)
 
 
 def _expect(given: Any, kind: type, example: str) -> None:

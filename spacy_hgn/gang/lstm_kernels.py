@@ -27,7 +27,7 @@ def _columns(table, column, steps, units):
 
 @triton.jit
 def _places(table, column, begins, window, i, going, step):
-    """Where runs begin and are at a step, and the borders of their texts."""
+    """Where runs begin and are at a step, and the ends of their texts."""
     begin = tl.load(begins + window * column + i, mask=going, other=0)
     start = tl.load(table + begin, mask=going, other=0)
     stop = tl.load(table + column + begin, mask=going, other=0)

@@ -18,7 +18,7 @@ Entity = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Borders:
+class SpanConstraints:
     """Where entities are possible, in concatenated texts. *Shape of each:* (tokens,), boolean."""
 
     free: numpy.ndarray
@@ -29,76 +29,78 @@ class Borders:
     """The token can be in one entity with the previous one: no text or sentence starts here."""
 
 
-def borders_of(*docs: Doc) -> Borders:
+def constraints_of(*docs: Doc) -> SpanConstraints:
     """The places in Docs where ``ner`` would allow entities too."""
     attributes = numpy.concatenate([doc.to_array([ENT_IOB, SENT_START, IS_SPACE]) for doc in docs])
     iob, sent_start, is_space = attributes.astype("int64").T
     joined = sent_start != 1
     firsts = ends_of(list(map(len, docs)))[:-1]
     joined[firsts[firsts < len(joined)]] = False
-    return Borders(free=(iob != 1) & (iob != 3), solid=is_space == 0, joined=joined)
+    return SpanConstraints(free=(iob != 1) & (iob != 3), solid=is_space == 0, joined=joined)
 
 
 def decode(
-    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, decoder: str
+    probabilities: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet, decoder: str
 ) -> list[Entity]:
     """The entities of texts, in order.
 
     probabilities: *Shape:* (tokens, tags). decoder: "viterbi" is the most probable sequence of
-    tags that the scheme and the borders allow. "argmax" is each token's most probable tag; as in
+    tags that scheme and constraints allow. "argmax" is each token's most probable tag; as in
     conlleval, an I without a B begins an entity.
     """
     if decoder == "argmax":
-        tags = numpy.where(borders.free, probabilities.argmax(axis=1), 0)
-        return _trim(read_tags(tags, borders, tag_set), borders)
-    tags = numpy.where(allowed_tags(borders, tag_set), probabilities, -1).argmax(axis=1)
-    wrong = misfits(tags, borders, tag_set)
+        tags = numpy.where(constraints.free, probabilities.argmax(axis=1), 0)
+        return _trim(read_tags(tags, constraints, tag_set), constraints)
+    tags = numpy.where(allowed_tags(constraints, tag_set), probabilities, -1).argmax(axis=1)
+    wrong = misfits(tags, constraints, tag_set)
     if wrong.any():
-        parts = parts_with(wrong, borders)
-        tags[parts] = viterbi(probabilities[parts], take_parts(borders, parts), tag_set)
-    return read_tags(tags, borders, tag_set)
+        parts = parts_with(wrong, constraints)
+        tags[parts] = viterbi(probabilities[parts], take_parts(constraints, parts), tag_set)
+    return read_tags(tags, constraints, tag_set)
 
 
-def allowed_tags(borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+def allowed_tags(constraints: SpanConstraints, tag_set: TagSet) -> numpy.ndarray:
     """The tags that each token can have by itself. *Shape:* (tokens, tags)"""
-    may_begin = borders.free & borders.solid
-    allowed = numpy.ones((len(borders.free), len(tag_set)), dtype=bool)
+    may_begin = constraints.free & constraints.solid
+    allowed = numpy.ones((len(constraints.free), len(tag_set)), dtype=bool)
     allowed[:, tag_set.begins] = may_begin[:, None]
-    allowed[:, tag_set.continues] = may_go_on(borders)[:, None]
+    allowed[:, tag_set.continues] = may_go_on(constraints)[:, None]
     return allowed
 
 
-def may_go_on(borders: Borders) -> numpy.ndarray:
+def may_go_on(constraints: SpanConstraints) -> numpy.ndarray:
     """Whether one entity can have the token and the previous one. *Shape:* (tokens,)"""
-    free_before = numpy.concatenate([[False], borders.free[:-1]])
-    return borders.free & borders.joined & free_before
+    free_before = numpy.concatenate([[False], constraints.free[:-1]])
+    return constraints.free & constraints.joined & free_before
 
 
-def misfits(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
+def misfits(tags: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet) -> numpy.ndarray:
     """Tokens whose tags are invalid before the next tag, or end an entity with white space. Each
     tag by itself is in ``allowed_tags``. *Shape:* (tokens,), boolean"""
     goes_on = numpy.zeros(len(tags), dtype=bool)
     goes_on[:-1] = tag_set.continues[tags[1:]]
     fits = ~tag_set.stays_open[tags]
     fits[:-1] = tag_set.can_follow(tags[:-1], tags[1:])
-    return ~(fits & (borders.solid | (tag_set.label_of[tags] < 0) | goes_on))
+    return ~(fits & (constraints.solid | (tag_set.label_of[tags] < 0) | goes_on))
 
 
-def parts_with(tokens: numpy.ndarray | list[int], borders: Borders) -> numpy.ndarray:
+def parts_with(tokens: numpy.ndarray | list[int], constraints: SpanConstraints) -> numpy.ndarray:
     """The tokens in all parts of texts that have any of the given tokens.
 
-    No entity crosses the borders of a part, so the other parts don't matter.
+    No entity crosses the ends of a part, so the other parts don't matter.
     tokens: indices or a mask. Returns: *Shape:* (tokens,), boolean
     """
-    part = numpy.cumsum(~may_go_on(borders)) - 1
+    part = numpy.cumsum(~may_go_on(constraints)) - 1
     is_wanted = numpy.zeros(part[-1] + 1, dtype=bool)
     is_wanted[part[tokens]] = True
     return is_wanted[part]
 
 
-def take_parts(borders: Borders, parts: numpy.ndarray) -> Borders:
-    """The borders of some parts, concatenated."""
-    return Borders(borders.free[parts], borders.solid[parts], may_go_on(borders)[parts])
+def take_parts(constraints: SpanConstraints, parts: numpy.ndarray) -> SpanConstraints:
+    """The constraints of some parts, concatenated."""
+    return SpanConstraints(
+        constraints.free[parts], constraints.solid[parts], may_go_on(constraints)[parts]
+    )
 
 
 class Steps:
@@ -119,17 +121,19 @@ class Steps:
         self.rows = [slice(*pair) for pair in pairwise(bounds)]
 
 
-def viterbi(probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet) -> numpy.ndarray:
-    """The most probable tags that scheme and borders allow. *Shape:* (tokens,)
+def viterbi(
+    probabilities: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet
+) -> numpy.ndarray:
+    """The most probable tags that scheme and constraints allow. *Shape:* (tokens,)
 
     An entity with white space inside must continue after it, so that it ends with a solid token.
     All parts of texts that no entity crosses are computed at once.
     """
-    is_first = ~may_go_on(borders)
+    is_first = ~may_go_on(constraints)
     is_last = numpy.append(is_first[1:], True)
     steps = Steps(is_first)
-    scores = _log_scores(probabilities, borders, tag_set, is_last)[steps.order]
-    is_blank = ~borders.solid[steps.order]
+    scores = _log_scores(probabilities, constraints, tag_set, is_last)[steps.order]
+    is_blank = ~constraints.solid[steps.order]
     back = numpy.zeros(scores.shape, dtype="int64")
     for before, step in pairwise(steps.rows):
         going = slice(before.start, before.start + step.stop - step.start)
@@ -169,7 +173,10 @@ def _best_before(
 
 
 def _log_scores(
-    probabilities: numpy.ndarray, borders: Borders, tag_set: TagSet, is_last: numpy.ndarray
+    probabilities: numpy.ndarray,
+    constraints: SpanConstraints,
+    tag_set: TagSet,
+    is_last: numpy.ndarray,
 ) -> numpy.ndarray:
     """Logarithms of probabilities, or -inf for impossible tags. *Shape:* (tokens, tags)
 
@@ -177,14 +184,14 @@ def _log_scores(
     """
     floor = numpy.finfo("float32").tiny  # a tag that underflowed is improbable, not forbidden
     logs = numpy.log(numpy.maximum(probabilities, floor, dtype="float64"))
-    forbidden = ~allowed_tags(borders, tag_set)
+    forbidden = ~allowed_tags(constraints, tag_set)
     forbidden |= is_last[:, None] & tag_set.stays_open
-    forbidden |= (is_last & ~borders.solid)[:, None] & (tag_set.label_of >= 0)
+    forbidden |= (is_last & ~constraints.solid)[:, None] & (tag_set.label_of >= 0)
     logs[forbidden] = -numpy.inf
     return logs
 
 
-def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[Entity]:
+def read_tags(tags: numpy.ndarray, constraints: SpanConstraints, tag_set: TagSet) -> list[Entity]:
     """The entities in a sequence of tags.
 
     A tag that can't continue the entity before it, because of its type or sentence, begins one.
@@ -192,20 +199,20 @@ def read_tags(tags: numpy.ndarray, borders: Borders, tag_set: TagSet) -> list[En
     labels = tag_set.label_of[tags]
     goes_on = numpy.zeros(len(tags) + 1, dtype=bool)
     goes_on[1:-1] = tag_set.can_follow(tags[:-1], tags[1:]) & tag_set.continues[tags[1:]]
-    goes_on[1:-1] &= borders.joined[1:]
+    goes_on[1:-1] &= constraints.joined[1:]
     starts = numpy.flatnonzero((labels >= 0) & ~goes_on[:-1])
     stops = numpy.flatnonzero(~goes_on[1:]) + 1
     ends = stops[numpy.searchsorted(stops, starts, side="right")]
     return list(zip(starts.tolist(), ends.tolist(), labels[starts].tolist()))
 
 
-def _trim(entities: Sequence[Entity], borders: Borders) -> list[Entity]:
+def _trim(entities: Sequence[Entity], constraints: SpanConstraints) -> list[Entity]:
     """Trim white space at the ends of entities; drop those that are only white space."""
-    if borders.solid.all():
+    if constraints.solid.all():
         return list(entities)
     trimmed = []
     for start, end, label in entities:
-        solid = numpy.flatnonzero(borders.solid[start:end])
+        solid = numpy.flatnonzero(constraints.solid[start:end])
         if len(solid):
             trimmed.append((start + int(solid[0]), start + int(solid[-1]) + 1, label))
     return trimmed

@@ -1,4 +1,4 @@
-"""What ``explain`` tells of a text: weights, tags and moved borders, as the prediction has them."""
+"""What ``explain`` tells of a text: weights, tags, moved boundaries, as the prediction has them."""
 
 import json
 
@@ -14,7 +14,7 @@ from spacy_hgn.entities.posteriors import Posteriors, temper
 from spacy_hgn.explain.explanation import HERO, Explanation
 from spacy_hgn.fusion import FUSIONS
 from spacy_hgn.tagger.flat import BLOCK_TOKENS, shim_of
-from spacy_hgn.tags.decoding import Borders
+from spacy_hgn.tags.decoding import SpanConstraints
 
 from .helpers import (
     TEXTS,
@@ -212,14 +212,14 @@ def test_one_layer_is_no_mix(tiny_bert, cnn_nlp):
     assert explain(cnn_nlp, TEXTS[0]).to_dict()["layers"] is None
 
 
-# Borders
+# Boundaries
 
 
-def test_moved_borders_have_their_posterior_probability(cnn_nlp):
+def test_moved_boundaries_have_their_posterior_probability(cnn_nlp):
     doc = cnn_nlp(TEXTS[1])
     ner = cnn_nlp.get_pipe("hgn_ner")
-    borders = Borders(*numpy.ones((3, len(doc)), dtype=bool))
-    posteriors = Posteriors(probabilities(cnn_nlp, TEXTS[1:2])[0], borders, ner.tag_set)
+    constraints = SpanConstraints(*numpy.ones((3, len(doc)), dtype=bool))
+    posteriors = Posteriors(probabilities(cnn_nlp, TEXTS[1:2])[0], constraints, ner.tag_set)
     found = ner.explain(doc).entities
     assert [(e.start, e.end, e.label) for e in found] == [(0, 2, "PERSON"), (4, 7, "GPE")]
     for entity in found:
@@ -234,7 +234,7 @@ def test_moved_borders_have_their_posterior_probability(cnn_nlp):
                 assert 0 < probability < entity.score
 
 
-def test_borders_do_not_move_where_no_entity_can_be(nlp):
+def test_boundaries_do_not_move_where_no_entity_can_be(nlp):
     doc = nlp.make_doc("Apple  Tim Cook Apple")
     assert [token.text for token in doc] == ["Apple", " ", "Tim", "Cook", "Apple"]
     doc[4].is_sent_start = True

@@ -70,13 +70,13 @@ def opened(browser, cnn_nlp, tmp_path_factory) -> Opened:
     return Opened(browser, write(cnn_nlp, text, tmp_path_factory.mktemp("page")))
 
 
-def test_entities_and_borders_are_seen(opened):
+def test_entities_and_boundaries_are_seen(opened):
     for label in ("PERSON", "ORG", "GPE"):
         mark = opened.page.locator(".entity", has_text=label).first
         assert mark.is_visible()
         assert mark.bounding_box()["width"] > 20
-    assert opened.page.locator(".borders").is_visible()
-    assert "Cook" in opened.text(".borders tbody tr >> nth=0")
+    assert opened.page.locator(".boundaries").is_visible()
+    assert "Cook" in opened.text(".boundaries tbody tr >> nth=0")
 
 
 def test_the_text_is_seen_and_none_of_it_runs(opened):
@@ -127,7 +127,7 @@ def test_the_heat_map_goes_by_the_weights(opened):
 def test_a_phone_needs_no_scrolling_aside(browser, cnn_nlp, tmp_path):
     phone = Opened(browser, write(cnn_nlp, TEXTS[0], tmp_path), width=360)
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
-    for cell in phone.page.locator(".borders td").all():
+    for cell in phone.page.locator(".boundaries td").all():
         box = cell.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360

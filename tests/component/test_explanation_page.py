@@ -86,7 +86,7 @@ def test_shows_doubt_first_and_then_what_windows_and_hero_say():
     assert style == "--w0:0.300;--w1:0.250;--w2:0.100;--w3:0.300;--w4:0.600"
 
 
-def test_shows_moved_borders_and_where_there_are_none():
+def test_shows_moved_boundaries_and_where_there_are_none():
     cells = Elements(render_page(make_explanation("Acme", "Corp", "sells"), "Page"))
     kind, score, *moved = ["".join(texts) for tag, _, texts in cells.found if tag == "td"]
     assert (kind, score) == ("ORG", "0.750")

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from spacy_hgn.entities.posteriors import Posteriors
-from spacy_hgn.tags.decoding import Borders
+from spacy_hgn.tags.decoding import SpanConstraints
 
 from .helpers import MIXED, TEXTS, make_nlp, probabilities, random_scores
 
@@ -21,9 +21,9 @@ def scores_of(doc: Doc) -> list[tuple[str, float | None]]:
 
 def test_entities_have_their_posterior_probability(cnn_nlp):
     doc = cnn_nlp(TEXTS[0])
-    borders = Borders(*numpy.ones((3, len(doc)), dtype=bool))
+    constraints = SpanConstraints(*numpy.ones((3, len(doc)), dtype=bool))
     ner = cnn_nlp.get_pipe("hgn_ner")
-    posteriors = Posteriors(probabilities(cnn_nlp, TEXTS[:1])[0], borders, ner.tag_set)
+    posteriors = Posteriors(probabilities(cnn_nlp, TEXTS[:1])[0], constraints, ner.tag_set)
     assert len(doc.ents) == 3
     for ent in doc.ents:
         expected = posteriors.of((ent.start, ent.end, ner.labels.index(ent.label_)))

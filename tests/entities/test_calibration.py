@@ -27,7 +27,7 @@ from spacy_hgn.entities.calibration import (
 from spacy_hgn.entities.calibration_callback import make_calibration
 from spacy_hgn.entities.posteriors import temper
 from spacy_hgn.entities.reliability_diagram import draw_reliability
-from spacy_hgn.entities.scored_docs import judge, scores_of
+from spacy_hgn.entities.scored_docs import score_docs, scores_of
 
 
 def softmax(logits: numpy.ndarray) -> numpy.ndarray:
@@ -168,7 +168,7 @@ def test_the_command_writes_a_calibrated_pipeline(folder, dev, tmp_path):
 
 
 def test_the_report_is_of_the_scores_on_the_docs(nlp, dev):
-    texts = judge(nlp, "hgn_ner", Corpus(dev))
+    texts = score_docs(nlp, "hgn_ner", Corpus(dev))
     component = nlp.get_pipe("hgn_ner")
     component.temperature = 2.0
     scores, is_right = scores_of(component, texts, 2.0)
@@ -191,7 +191,7 @@ def test_missing_gold_counts_neither_way(nlp):
         return [Example(nlp.make_doc(gold.text), gold)]
 
     assert len(nlp(DATA[0][0]).ents) > 1
-    scores, is_right = scores_of(nlp.get_pipe("hgn_ner"), judge(nlp, "hgn_ner", corpus), 1.0)
+    scores, is_right = scores_of(nlp.get_pipe("hgn_ner"), score_docs(nlp, "hgn_ner", corpus), 1.0)
     assert len(scores) == 1
     assert is_right == [True]
 

@@ -8,21 +8,21 @@ import numpy
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tags.test_decoding import FLOOR, LABELS, enumerate_valid, free_borders, texts
+from tags.test_decoding import FLOOR, LABELS, enumerate_valid, no_constraints, texts
 
 from spacy_hgn.entities import posteriors
 from spacy_hgn.entities.posteriors import Posteriors, entity_probabilities
-from spacy_hgn.tags.decoding import DECODERS, Borders, decode
+from spacy_hgn.tags.decoding import DECODERS, SpanConstraints, decode
 from spacy_hgn.tags.tag_set import TagSet
 
 VERY_SMALL = 1e-290  # the sums below are of products of probabilities as they are
 
 
-def enumerate_entities(probabilities, borders, tag_set):
+def enumerate_entities(probabilities, constraints, tag_set):
     """Each possible entity's probability, and each token's of being outside."""
     weights, outside = Counter(), numpy.zeros(len(probabilities))
     total = 0.0
-    for indices, entities in enumerate_valid(len(probabilities), borders, tag_set):
+    for indices, entities in enumerate_valid(len(probabilities), constraints, tag_set):
         chosen = probabilities[numpy.arange(len(indices)), list(indices)].astype("float64")
         weight = float(numpy.maximum(chosen, FLOOR).prod())
         total += weight
@@ -34,18 +34,18 @@ def enumerate_entities(probabilities, borders, tag_set):
 
 
 def every_entity(length, tag_set):
-    borders = itertools.combinations(range(length + 1), 2)
-    return [(*pair, label) for pair in borders for label in range(len(tag_set.labels))]
+    constraints = itertools.combinations(range(length + 1), 2)
+    return [(*pair, label) for pair in constraints for label in range(len(tag_set.labels))]
 
 
-def join(borders):
+def join(constraints):
     """Texts one behind the other as one whose parts are kept apart."""
     free, solid, joined = (
-        numpy.concatenate([getattr(each, name) for each in borders])
+        numpy.concatenate([getattr(each, name) for each in constraints])
         for name in ("free", "solid", "joined")
     )
-    joined[numpy.cumsum([0, *(len(each.free) for each in borders[:-1])])] = False
-    return Borders(free, solid, joined)
+    joined[numpy.cumsum([0, *(len(each.free) for each in constraints[:-1])])] = False
+    return SpanConstraints(free, solid, joined)
 
 
 @settings(max_examples=200, deadline=None)
@@ -64,12 +64,12 @@ def test_an_entity_has_the_weight_of_all_taggings_that_have_it(text):
 @settings(max_examples=100, deadline=None)
 @given(texts(max_tokens=4))
 def test_none_has_the_weight_of_all_taggings_without_entities_there(text):
-    probabilities, borders, tag_set = text
+    probabilities, constraints, tag_set = text
     length = len(probabilities)
     assume(len(tag_set) ** length <= 3125)
     total, without = 0.0, Counter()
     regions = list(itertools.combinations(range(length + 1), 2))
-    for indices, _ in enumerate_valid(length, borders, tag_set):
+    for indices, _ in enumerate_valid(length, constraints, tag_set):
         chosen = probabilities[numpy.arange(length), list(indices)].astype("float64")
         weight = float(numpy.maximum(chosen, FLOOR).prod())
         total += weight
@@ -117,7 +117,7 @@ def test_ranked_are_all_entities_of_a_region_in_order(text, data):
 def lay_end_to_end(batch, entities):
     """Texts as one, and their entities as that one counts tokens."""
     free, solid, joined = (
-        numpy.concatenate([getattr(borders, name) for _, borders, _ in batch])
+        numpy.concatenate([getattr(constraints, name) for _, constraints, _ in batch])
         for name in ("free", "solid", "joined")
     )
     starts = numpy.cumsum([0, *(len(probabilities) for probabilities, *_ in batch)]).tolist()
@@ -128,7 +128,7 @@ def lay_end_to_end(batch, entities):
         for start, end, label in found
     ]
     probabilities = numpy.concatenate([probabilities for probabilities, *_ in batch])
-    return probabilities, Borders(free, solid, joined), moved
+    return probabilities, SpanConstraints(free, solid, joined), moved
 
 
 @settings(max_examples=100, deadline=None)
@@ -137,9 +137,9 @@ def test_a_text_scores_alone_as_in_any_batch(batch, decoder):
     tag_set = batch[0][2]
     batch = [each for each in batch if each[2] == tag_set]
     entities = [decode(*each, decoder) for each in batch]
-    probabilities, borders, moved = lay_end_to_end(batch, entities)
-    assert decode(probabilities, borders, tag_set, decoder) == moved
-    together = entity_probabilities(probabilities, borders, tag_set, moved)
+    probabilities, constraints, moved = lay_end_to_end(batch, entities)
+    assert decode(probabilities, constraints, tag_set, decoder) == moved
+    together = entity_probabilities(probabilities, constraints, tag_set, moved)
     alone = [
         Posteriors(*each).of(entity) for each, found in zip(batch, entities) for entity in found
     ]
@@ -181,8 +181,8 @@ def test_evidence_beyond_the_range_of_floats_is_weighed(scheme, last, whole, non
     probabilities[1:21, [outside, inside]] = 1e-30, 1
     probabilities[21:41, [outside, inside]] = 1, 1e-30
     probabilities[41, [outside, ends]] = 0.3, 0.6
-    borders = replace(free_borders(42), solid=numpy.isin(numpy.arange(42), [0, 41]))
-    found = Posteriors(probabilities, borders, tag_set)
+    constraints = replace(no_constraints(42), solid=numpy.isin(numpy.arange(42), [0, 41]))
+    found = Posteriors(probabilities, constraints, tag_set)
     assert found.of((0, 42, 0)) == pytest.approx(whole)
     assert found.of_none(0, 42) == pytest.approx(none)
 
@@ -191,9 +191,9 @@ def test_sentences_are_scored_by_themselves():
     tag_set = TagSet("bio", LABELS)
     random = numpy.random.default_rng(0)
     first, second = (random.dirichlet(numpy.ones(5), 4) for _ in range(2))
-    apart = join([free_borders(4), free_borders(4)])
+    apart = join([no_constraints(4), no_constraints(4)])
     both = Posteriors(numpy.concatenate([first, second]), apart, tag_set)
-    alone = Posteriors(second, free_borders(4), tag_set)
+    alone = Posteriors(second, no_constraints(4), tag_set)
     assert both.of((5, 8, 1)) == pytest.approx(alone.of((1, 4, 1)))
     assert both.of((3, 5, 1)) == 0
 
@@ -201,9 +201,9 @@ def test_sentences_are_scored_by_themselves():
 def test_no_entities_and_no_labels():
     tag_set = TagSet("bio", LABELS)
     for tokens in (0, 3):
-        probabilities, borders = numpy.ones((tokens, 5)), free_borders(tokens)
-        assert entity_probabilities(probabilities, borders, tag_set, []) == []
-        assert decode(probabilities[:0], free_borders(0), tag_set, "viterbi") == []
-    found = Posteriors(numpy.ones((3, 1)), free_borders(3), TagSet("bio", ()))
+        probabilities, constraints = numpy.ones((tokens, 5)), no_constraints(tokens)
+        assert entity_probabilities(probabilities, constraints, tag_set, []) == []
+        assert decode(probabilities[:0], no_constraints(0), tag_set, "viterbi") == []
+    found = Posteriors(numpy.ones((3, 1)), no_constraints(3), TagSet("bio", ()))
     assert list(found.ranked(0, 3)) == []
     assert found.of_none(0, 3) == 1

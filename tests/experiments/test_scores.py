@@ -67,7 +67,7 @@ def _join(column):
     return list(chain.from_iterable([*sentence, "O"] for sentence in column))
 
 
-def test_another_type_or_border_is_wrong_twice():
+def test_another_type_or_boundary_is_wrong_twice():
     gold = [[(0, 2, "PER"), (3, 4, "LOC")]]
     found = score(gold, [[(0, 1, "PER"), (3, 4, "PER")]])
     assert (found["right"], found["in_vain"], found["missed"]) == (0, 2, 2)

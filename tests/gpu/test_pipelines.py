@@ -22,7 +22,7 @@ from thinc.api import use_ops
 from thinc.util import is_cupy_array
 
 from spacy_hgn.backend.torch_shim import predicting_in
-from spacy_hgn.entities.scored_docs import calibrate, judge
+from spacy_hgn.entities.scored_docs import calibrate, score_docs
 
 from .helpers import DEVICE, devices, entities, needs_cuda, teach, with_vectors
 
@@ -160,5 +160,5 @@ def calibrated(folder) -> float:
     """The temperature for texts that contradict some of what was learnt."""
     nlp = spacy.load(folder)
     ner = nlp.get_pipe("hgn_ner")
-    calibrate(ner, judge(nlp, "hgn_ner", lambda nlp: make_examples(nlp, CONTRADICTED)))
+    calibrate(ner, score_docs(nlp, "hgn_ner", lambda nlp: make_examples(nlp, CONTRADICTED)))
     return ner.temperature

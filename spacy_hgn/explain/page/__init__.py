@@ -48,7 +48,7 @@ def render_page(explanation: Explanation, title: str) -> str:
         heats=heats,
         members=len(explanation.attended),
         data=_data(explanation, heats[1:]),
-        borders=[(each, _borders(explanation, each)) for each in explanation.entities],
+        boundaries=[(each, _boundaries(explanation, each)) for each in explanation.entities],
         script=Markup(script),
         script_hash=f"sha256-{base64.b64encode(digest).decode()}",
     )
@@ -104,7 +104,7 @@ def _data(explanation: Explanation, weights: list[Heat]) -> dict[str, Any]:
     return {"tags": explanation.tags, "weights": names, "tokens": tokens}
 
 
-def _borders(explanation: Explanation, entity: ExplainedEntity) -> list[tuple[str, Any, str]]:
+def _boundaries(explanation: Explanation, entity: ExplainedEntity) -> list[tuple[str, Any, str]]:
     """The moves of an entity's boundaries, with probability or None, and text."""
     found = []
     for attribute, (name, start, end) in MOVES.items():

@@ -9,9 +9,14 @@ from spacy.training import Example
 from spacy_hgn.corpora.parts import split_sentences
 from spacy_hgn.entities.score import score_of
 
-RIGHT, UNJUDGED = "right", "not annotated"
-WRONG_TYPE, WRONG_BORDERS, SPURIOUS, MISSED = "wrong type", "wrong borders", "spurious", "missed"
-ERRORS = (WRONG_TYPE, WRONG_BORDERS, SPURIOUS, MISSED)
+RIGHT, NOT_ANNOTATED = "right", "not annotated"
+WRONG_TYPE, WRONG_BOUNDARIES, SPURIOUS, MISSED = (
+    "wrong type",
+    "wrong boundaries",
+    "spurious",
+    "missed",
+)
+ERRORS = (WRONG_TYPE, WRONG_BOUNDARIES, SPURIOUS, MISSED)
 
 
 class Entity(NamedTuple):
@@ -22,7 +27,7 @@ class Entity(NamedTuple):
     label: str
 
 
-class Judged(NamedTuple):
+class ComparedEntity(NamedTuple):
     """An entity, how it came out, and its score; None where there is none, as in the annotation."""
 
     entity: Entity
@@ -37,8 +42,8 @@ class Sentence(NamedTuple):
     """
 
     text: str
-    gold: list[Judged]
-    predicted: list[Judged]
+    gold: list[ComparedEntity]
+    predicted: list[ComparedEntity]
     has_spaces: bool = True
 
     @property
@@ -53,17 +58,17 @@ class Sentence(NamedTuple):
         return [each.outcome for each in self.predicted] + missed
 
 
-def judge_sentences(examples: Iterable[Example]) -> Iterator[Sentence]:
+def compare_sentences(examples: Iterable[Example]) -> Iterator[Sentence]:
     """The sentences of Docs whose prediction is there; whole texts where none are known."""
     for example in examples:
         for span in split_sentences(example.reference):
-            yield judge(span, example.predicted)
+            yield compare(span, example.predicted)
 
 
-def judge(gold: Span, doc: Doc) -> Sentence:
+def compare(gold: Span, doc: Doc) -> Sentence:
     """Compare a sentence's annotation with the entities of a Doc that has the same text.
 
-    As spaCy scores: borders and type must be the same, and what isn't annotated isn't judged.
+    As spaCy scores: boundaries and type must be the same, and what isn't annotated isn't counted.
     """
     annotated = [_place(ent, gold) for ent in gold.ents]
     found = {
@@ -75,11 +80,14 @@ def judge(gold: Span, doc: Doc) -> Sentence:
     for place, ent in found.items():
         below = gold.doc.char_span(ent.start_char, ent.end_char, alignment_mode="expand")
         is_known = all(token.ent_iob for token in below)
-        outcome = find_outcome(place, annotated, SPURIOUS) if is_known else UNJUDGED
-        predicted.append(Judged(place, outcome, score_of(ent)))
+        outcome = find_outcome(place, annotated, SPURIOUS) if is_known else NOT_ANNOTATED
+        predicted.append(ComparedEntity(place, outcome, score_of(ent)))
     return Sentence(
         gold.text,
-        [Judged(place, find_outcome(place, list(found), MISSED), None) for place in annotated],
+        [
+            ComparedEntity(place, find_outcome(place, list(found), MISSED), None)
+            for place in annotated
+        ],
         predicted,
         has_spaces=not gold.doc.has_unknown_spaces,
     )
@@ -93,7 +101,7 @@ def find_outcome(entity: Entity, others: Sequence[Entity], alone: str) -> str:
     if not near:
         return alone
     is_same = any(each[:2] == entity[:2] for each in near)
-    return WRONG_TYPE if is_same else WRONG_BORDERS
+    return WRONG_TYPE if is_same else WRONG_BOUNDARIES
 
 
 def choose(sentences: Sequence[Sentence], number: int) -> list[Sentence]:
