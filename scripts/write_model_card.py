@@ -206,9 +206,9 @@ def calibration(report: dict[str, Any]) -> str:
 
 `ent._.score` is the probability of an entity, with its boundaries and type. Its expected
 calibration error on test is {before["ece"]:.3f} as trained and {after["ece"]:.3f} as packaged,
-with the temperature {report["temperature"]["after"]:.2f} ({fitted}). Of {test["entities"]:,} entities
-{test["right"]:,} are right, and their scores have the mean {after["score"]:.2f} (as trained:
-{before["score"]:.2f}).
+with the temperature {report["temperature"]["after"]:.2f} ({fitted}). Of {test["entities"]:,}
+entities {test["right"]:,} are right, and their scores have the mean {after["score"]:.2f} (as
+trained: {before["score"]:.2f}).
 
 ![The share of entities that is right for each score](reliability.svg)
 
