@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 class MlpAttention(nn.Module):
-    """Multi-window attention with a linear map of all members as the query (equation 5).
+    """Multi-window attention with a linear map of all sources as the query (equation 5).
 
     ``K_i = [h_i^1 ... h_i^M, z_i]``, ``m_i = W concat(K_i) + b``,
     ``s_i = softmax(m_i K_i^T / sqrt(d)) K_i``.
@@ -33,20 +33,20 @@ class MlpAttention(nn.Module):
 
     def forward(self, z: Tensor, h: Tensor) -> Tensor:
         """Returns: *Shape:* (tokens, width)."""
-        members = _members(z, h)
-        return _mix(self._attend(members), members)
+        sources = _sources(z, h)
+        return _mix(self._attend(sources), sources)
 
     def of_windows(self, z: Tensor, h: Tensor) -> Tensor:
         """The windows' part of the sum. *Shape:* (tokens, width)."""
-        members = _members(z, h)
-        return _mix(self._attend(members)[:, :-1], members[:, :-1])
+        sources = _sources(z, h)
+        return _mix(self._attend(sources)[:, :-1], sources[:, :-1])
 
     def weights(self, z: Tensor, h: Tensor) -> Tensor:
         """A softmax over windows and Hero. *Shape:* (tokens, windows + 1)."""
-        return self._attend(_members(z, h))
+        return self._attend(_sources(z, h))
 
-    def _attend(self, members: Tensor) -> Tensor:
-        return _attention(self.query(members.flatten(1)), members)
+    def _attend(self, sources: Tensor) -> Tensor:
+        return _attention(self.query(sources.flatten(1)), sources)
 
 
 class DotAttention(nn.Module):
@@ -75,7 +75,7 @@ class DotAttention(nn.Module):
 
 
 class Concat(nn.Module):
-    """The concatenation of all members: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
+    """The concatenation of all sources: ``s_i = concat(h_i^1 ... h_i^M, z_i)``."""
 
     note = "The fusion concat concatenates windows and Hero, without weights."
 
@@ -85,7 +85,7 @@ class Concat(nn.Module):
 
     def forward(self, z: Tensor, h: Tensor) -> Tensor:
         """Returns: *Shape:* (tokens, (windows + 1) * width)."""
-        return _members(z, h).flatten(1)
+        return _sources(z, h).flatten(1)
 
     def of_windows(self, z: Tensor, h: Tensor) -> Tensor:
         """The windows, and zeros for the Hero. *Shape:* (tokens, (windows + 1) * width)."""
@@ -93,7 +93,7 @@ class Concat(nn.Module):
 
 
 class Add(nn.Module):
-    """The sum of all members: ``s_i = z_i + sum_j h_i^j``."""
+    """The sum of all sources: ``s_i = z_i + sum_j h_i^j``."""
 
     note = "The fusion add sums windows and Hero, without weights."
 
@@ -110,7 +110,7 @@ class Add(nn.Module):
         return h.sum(dim=1)
 
 
-def _members(z: Tensor, h: Tensor) -> Tensor:
+def _sources(z: Tensor, h: Tensor) -> Tensor:
     """K: the Gang's vectors, then the Hero's. *Shape:* (tokens, windows + 1, width)"""
     return torch.cat([h, z.unsqueeze(1)], dim=1)
 
@@ -118,16 +118,16 @@ def _members(z: Tensor, h: Tensor) -> Tensor:
 def _attention(query: Tensor, keys: Tensor) -> Tensor:
     """The weights of scaled dot-product attention, with one query per token over its keys.
 
-    query: *Shape:* (tokens, width). keys: *Shape:* (tokens, members, width).
-    Returns: *Shape:* (tokens, members).
+    query: *Shape:* (tokens, width). keys: *Shape:* (tokens, sources, width).
+    Returns: *Shape:* (tokens, sources).
     """
     scores = (keys @ query.unsqueeze(2)).squeeze(2) / math.sqrt(query.shape[1])
     return torch.softmax(scores, dim=1)
 
 
-def _mix(weights: Tensor, members: Tensor) -> Tensor:
-    """The weighted sum of each token's members. *Shape:* (tokens, width)"""
-    return (weights.unsqueeze(1) @ members).squeeze(1)
+def _mix(weights: Tensor, sources: Tensor) -> Tensor:
+    """The weighted sum of each token's sources. *Shape:* (tokens, width)"""
+    return (weights.unsqueeze(1) @ sources).squeeze(1)
 
 
 FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {

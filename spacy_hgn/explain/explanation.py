@@ -49,9 +49,9 @@ class Explanation:
     """The component's view of a text.
 
     words, spaces: the tokens, and whether a space follows. fusion: its name, or None without
-    windows. members: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
-    weights: the weight of each member in a token's vector, or None for a fusion without weights.
-        See ``note``. *Shape:* (tokens, members)
+    windows. sources: "window 5", ..., "hero". tags: "O", "B-PERSON", ...
+    weights: the weight of each source in a token's vector, or None for a fusion without weights.
+        See ``note``. *Shape:* (tokens, sources)
     shares: the share of the windows: the norm of what they add to a token's vector, divided by the
         norm of that vector. It exceeds 1 where windows and Hero oppose each other.
         *Shape:* (tokens,)
@@ -65,7 +65,7 @@ class Explanation:
     words: tuple[str, ...]
     spaces: tuple[bool, ...]
     fusion: str | None
-    members: tuple[str, ...]
+    sources: tuple[str, ...]
     tags: tuple[str, ...]
     weights: numpy.ndarray | None
     shares: numpy.ndarray
@@ -80,10 +80,10 @@ class Explanation:
 
     @property
     def attended(self) -> tuple[str, ...]:
-        """The members with attention weights: all, or for dot all but the Hero."""
+        """The sources with attention weights: all, or for dot all but the Hero."""
         if self.fusion == "dot":
-            return self.members[:-1]
-        return self.members if self.weights is not None and self.fusion else ()
+            return self.sources[:-1]
+        return self.sources if self.weights is not None and self.fusion else ()
 
     @property
     def note(self) -> str:
@@ -99,7 +99,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain values, with arrays as lists of rows."""
         return {
-            **{name: list(getattr(self, name)) for name in ("words", "spaces", "members", "tags")},
+            **{name: list(getattr(self, name)) for name in ("words", "spaces", "sources", "tags")},
             "fusion": self.fusion,
             "note": self.note,
             "weights": None if self.weights is None else self.weights.tolist(),
@@ -146,7 +146,7 @@ def explain(
         words=tuple(token.text for token in doc),
         spaces=tuple(bool(token.whitespace_) for token in doc),
         fusion=fusion,
-        members=(*(f"window {width}" for width in model.attrs["windows"]), HERO),
+        sources=(*(f"window {width}" for width in model.attrs["windows"]), HERO),
         tags=tuple(tag_set.tags),
         weights=_weights(model, fusion, doc),
         shares=_shares(model, fusion, doc),
@@ -190,13 +190,13 @@ def _explain(
 
 
 def _weights(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray | None:
-    """The weights of a tagger's members. *Shape:* (tokens, members)"""
+    """The weights of a tagger's sources. *Shape:* (tokens, sources)"""
     if fusion is None:  # only the Hero
         return numpy.ones((len(doc), 1), dtype="float32")
     if not has_weights(fusion):
         return None
-    members = len(model.attrs["windows"]) + 1
-    return model.ops.to_numpy(ask_module(model.get_ref("flat"), [doc], "weights", members).dataXd)
+    sources = len(model.attrs["windows"]) + 1
+    return model.ops.to_numpy(ask_module(model.get_ref("flat"), [doc], "weights", sources).dataXd)
 
 
 def _shares(model: Model, fusion: str | None, doc: Doc) -> numpy.ndarray:

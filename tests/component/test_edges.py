@@ -86,7 +86,7 @@ def test_more_docs_take_no_more_operators(edge_nlp):
 def test_explain_tells_of_the_tokens(edge_nlp):
     doc = edge_nlp(TEXTS[0])
     found = edge_nlp.get_pipe("hgn_ner").explain(doc)
-    assert found.members == ("window 1", "window 7", "hero")
+    assert found.sources == ("window 1", "window 7", "hero")
     assert found.weights.shape == (len(doc), 3)
     numpy.testing.assert_allclose(found.weights[:, :-1].sum(axis=1), 1, atol=1e-5)
 

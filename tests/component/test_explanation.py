@@ -75,7 +75,7 @@ def test_says_the_same_in_plain_values(cnn_nlp):
     plain = json.loads(found.to_json())
     assert plain == found.to_dict()
     assert plain["words"] == list(found.words)
-    assert plain["members"] == ["window 1", "window 3", "hero"]
+    assert plain["sources"] == ["window 1", "window 3", "hero"]
     assert numpy.allclose(plain["weights"], found.weights)
     assert numpy.allclose(plain["probabilities"], found.probabilities)
     assert plain["entities"][1]["label"] == "ORG"
@@ -106,7 +106,7 @@ def test_weights_equal_the_oracle(fusion):
     found = nlp.get_pipe("hgn_ner").explain(doc)
     expected = oracle.member_weights(*vectors_of(nlp, doc), fusion)
     assert found.fusion == fusion
-    assert found.members == ("window 1", "window 3", HERO)
+    assert found.sources == ("window 1", "window 3", HERO)
     assert found.weights.shape == (len(doc), 3)
     numpy.testing.assert_allclose(found.weights, expected, atol=1e-5)
     assert "Hero is added as a whole" in found.note or fusion == "mlp"
@@ -147,7 +147,7 @@ def test_every_fusion_tells_what_its_weights_are():
 
 def test_without_windows_the_hero_has_all_the_weight():
     found = explain(make_fused_nlp("mlp", windows=[]), TEXTS[0])
-    assert found.members == (HERO,)
+    assert found.sources == (HERO,)
     assert found.weights.tolist() == [[1.0]] * len(found.words)
     assert found.fusion is None
     assert "no windows" in found.note

@@ -29,7 +29,7 @@ def make_explanation(*words: str, fusion: str | None = "mlp", label: str = "ORG"
         words=words,
         spaces=(True,) * (len(words) - 1) + (False,),
         fusion=fusion,
-        members=("window 3", "window 5", "hero"),
+        sources=("window 3", "window 5", "hero"),
         tags=("O", f"B-{label}", f"I-{label}", "B-PERSON"),
         weights=None if fusion in ("concat", "add") else weights,
         shares=numpy.full(len(words), 0.25),

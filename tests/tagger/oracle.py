@@ -184,12 +184,12 @@ def fuse(z, h, parameters, fusion, xp=numpy):
 
 def fuse_token(z, h, parameters, fusion, xp):
     """z: *Shape:* (width,). h: *Shape:* (windows, width)."""
-    members = [*h, z]
+    sources = [*h, z]
     if fusion == "mlp":
-        return attend(mlp_query(members, parameters, xp), members, xp)
+        return attend(mlp_query(sources, parameters, xp), sources, xp)
     if fusion == "dot":
         return z + attend(z, list(h), xp)
-    return xp.concatenate(members) if fusion == "concat" else sum(members)
+    return xp.concatenate(sources) if fusion == "concat" else sum(sources)
 
 
 def member_weights(z, h, parameters, fusion):
@@ -210,9 +210,9 @@ def windows_part(z, h, parameters, fusion):
     return fused - member_weights(z, h, parameters, fusion)[:, -1:] * z
 
 
-def mlp_query(members, parameters, xp=numpy):
+def mlp_query(sources, parameters, xp=numpy):
     """m = W concat(K) + b"""
-    return parameters["query.weight"] @ xp.concatenate(members) + parameters["query.bias"]
+    return parameters["query.weight"] @ xp.concatenate(sources) + parameters["query.bias"]
 
 
 def attend(query, keys, xp):

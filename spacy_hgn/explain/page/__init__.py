@@ -46,7 +46,7 @@ def render_page(explanation: Explanation, title: str) -> str:
         passages=_passages(explanation),
         inside={i for each in explanation.entities for i in range(each.start, each.end)},
         heats=heats,
-        members=len(explanation.attended),
+        sources=len(explanation.attended),
         data=_data(explanation, heats[1:]),
         boundaries=[(each, _boundaries(explanation, each)) for each in explanation.entities],
         script=Markup(script),
