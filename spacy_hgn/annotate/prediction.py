@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import load_model
 
-from ..backend.gpu_errors import explain
+from ..backend.gpu_errors import explain_gpu_error
 from ..entities.score import MARK, forget_score
 from .documents import Document, Failure, Read
 from .settings import AnnotateError, AnnotateSettings
@@ -128,5 +128,5 @@ def _raise_if_broken(error: Exception) -> None:
 
     Running out of the machine's own memory doesn't count.
     """
-    if (told := explain(error)) is not None:
+    if (told := explain_gpu_error(error)) is not None:
         raise AnnotateError(told) from error

@@ -149,13 +149,13 @@ def _try_out(gpu_id: int) -> None:
     device = get_torch_default_device()
     if device.type != "cuda":
         return
-    from .gpu_errors import explain
+    from .gpu_errors import explain_gpu_error
 
     try:
         get_current_ops().xp.arange(2).sum().item()
         torch.ones(2, device=device).sum().item()
     except Exception as error:  # of any kind, from their libraries
-        told = explain(error) or f"{type(error).__name__}: {_first_line(error)}"
+        told = explain_gpu_error(error) or f"{type(error).__name__}: {_first_line(error)}"
         raise GpuError(
             f"GPU {gpu_id} doesn't compute: {told}. Perhaps CUDA's libraries don't match it: "
             f"{PIP} install 'spacy-hgn[{_extra(torch)}]' (see docs/gpu.md)"

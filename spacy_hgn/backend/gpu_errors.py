@@ -25,12 +25,12 @@ def telling_gpu_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, GpuError) or (told := explain(error)) is None:
+        if isinstance(error, GpuError) or (told := explain_gpu_error(error)) is None:
             raise
         raise GpuError(told) from error
 
 
-def explain(error: BaseException) -> str | None:
+def explain_gpu_error(error: BaseException) -> str | None:
     """Explain an error of the GPU in one line; None for any other error.
 
     Errors caused by an error of the GPU count too.

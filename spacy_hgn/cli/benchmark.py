@@ -114,7 +114,7 @@ def benchmark(
     """
     import torch
 
-    from spacy_hgn.cli.measuring import Candidate, measure
+    from spacy_hgn.cli.measuring import Candidate, time_candidates
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -122,7 +122,7 @@ def benchmark(
     _show_setting(setting)
     _warn(nlp, corpus, precisions, batch_sizes)
     wanted = product(dict.fromkeys(precisions), sorted(set(batch_sizes)))
-    results = measure(nlp, corpus.docs, [Candidate(*each) for each in wanted], rounds)
+    results = time_candidates(nlp, corpus.docs, [Candidate(*each) for each in wanted], rounds)
     rows = [_to_row(result, results) for result in results]
     _show_results(rows)
     return {**setting, "results": rows}

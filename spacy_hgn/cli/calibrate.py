@@ -102,13 +102,13 @@ def calibrate_pipeline(nlp: Any, name: str, parts: Mapping[str, Path]) -> dict[s
         "temperature": temperatures,
         "not_calibrated": reason,
         "parts": {
-            part: {"path": str(parts[part]), **measure(component, texts, temperatures)}
+            part: {"path": str(parts[part]), **measure_calibration(component, texts, temperatures)}
             for part, texts in scored.items()
         },
     }
 
 
-def measure(
+def measure_calibration(
     component: "HgnNer", texts: Sequence["ScoredDocs"], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
     """The calibration of the entities' scores at several temperatures, by their names."""

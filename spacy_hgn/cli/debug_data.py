@@ -19,7 +19,14 @@ from wasabi import msg
 from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.checks import Finding, Part, examine, find_all
-from spacy_hgn.corpora.hero_fit import HeroFit, Kept, Step, count_kept, find_largest_step, measure
+from spacy_hgn.corpora.hero_fit import (
+    HeroFit,
+    Kept,
+    Step,
+    count_kept,
+    find_largest_step,
+    measure_fit,
+)
 from spacy_hgn.corpora.stats import Overlap, find_overlaps
 
 from . import debug_cli
@@ -155,7 +162,7 @@ def look(
         if (node := find_hero(nlp, component)) is not None:
             hero = load(node)
             texts = {part: [eg.predicted for eg in found] for part, found in examples.items()}
-            fit = measure(texts, node.attrs["name"], hero)
+            fit = measure_fit(texts, node.attrs["name"], hero)
             kept = count_kept(node, [examples[part] for part in TRAINED_ON])
             if kept is None:
                 step = find_largest_step(examples["train"], training, hero, fit.limit)

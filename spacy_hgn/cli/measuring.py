@@ -84,7 +84,7 @@ class Measurement:
         return sum(here != there for here, there in zip(self.entities, other.entities))
 
 
-def measure(
+def time_candidates(
     nlp: Language, docs: Sequence[Doc], candidates: Sequence[Candidate], rounds: int
 ) -> list[Measurement]:
     """Run each candidate over all texts once to warm up, then time the candidates in turn.

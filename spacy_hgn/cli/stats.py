@@ -11,7 +11,7 @@ from wasabi import msg
 from wasabi.util import locale_escape
 
 from spacy_hgn.corpora.formats import LoadedCorpus
-from spacy_hgn.corpora.hero_fit import HeroFit, measure
+from spacy_hgn.corpora.hero_fit import HeroFit, measure_fit
 from spacy_hgn.corpora.parts import find_parts, find_passed_over, read_part
 from spacy_hgn.corpora.repairs import Repairs
 from spacy_hgn.corpora.sentences import TokenSpan
@@ -55,7 +55,7 @@ def stats_cli(
     with ending_at("Can't count", ValueError, OSError, can_repair=True):
         corpora = read_parts(files := name_parts(paths), options, repairs)
         docs = {part: corpus.docs for part, corpus in corpora.items()}
-        fit = measure(docs, hero) if hero else None
+        fit = measure_fit(docs, hero) if hero else None
     show_counts_of_reading(sum((corpus.counts for corpus in corpora.values()), Counter()), repairs)
     counts = {part: count(docs) for part, docs in docs.items()}
     overlaps = find_overlaps(docs, show)

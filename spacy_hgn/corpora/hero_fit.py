@@ -88,7 +88,7 @@ class Kept:
         )
 
 
-def measure(parts: Mapping[str, Iterable[Doc]], name: str, hero: Any = None) -> HeroFit:
+def measure_fit(parts: Mapping[str, Iterable[Doc]], name: str, hero: Any = None) -> HeroFit:
     """Measure the texts of each part with a Hero, given by its name or already loaded.
 
     Raises ValueError if the Hero doesn't exist.

@@ -12,7 +12,7 @@ from numpy import ndarray
 from ..util.lists import ends_of
 from .alignment import Alignment
 
-MISSING = -1
+NO_PIECE = -1
 """The position of a missing edge: XLNet has none on the left."""
 
 
@@ -26,12 +26,12 @@ def find_edges(
     first or last row.
 
     row_lengths: pieces of each row. special: the numbers of special pieces before and after a row's
-    text. Returns: *Shape:* (docs, 2), left and right; ``MISSING`` if there is none, as for Docs
+    text. Returns: *Shape:* (docs, 2), left and right; ``NO_PIECE`` if there is none, as for Docs
     without tokens.
     """
     before, behind = special
     token_ends, width = alignment.token_ends, alignment.row_width
-    edges = numpy.full((len(token_ends) - 1, 2), MISSING)
+    edges = numpy.full((len(token_ends) - 1, 2), NO_PIECE)
     filled = numpy.flatnonzero(numpy.diff(token_ends))
     first, last = token_ends[filled], token_ends[filled + 1] - 1
     first_rows = alignment.places[alignment.piece_ends[first]] // width
@@ -67,7 +67,7 @@ def insert_edges(
     edges: from ``find_edges``.
     """
     token_ends, piece_ends = ends_of(lengths), ends_of(counts)
-    is_there = edges != MISSING
+    is_there = edges != NO_PIECE
     at = numpy.stack([token_ends[:-1], token_ends[1:]], axis=1)[is_there]
     owners = numpy.repeat(owner[piece_ends[token_ends[:-1]]], 2).reshape(-1, 2)[is_there]
     return Inserted(

@@ -17,7 +17,7 @@ from transformers.utils import ModelOutput
 
 from ..backend.step_size import StepSize
 from ..util.lists import ends_of
-from .special_pieces import MISSING, insert_edges
+from .special_pieces import NO_PIECE, insert_edges
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class HeroRows:
         self._places, self._owner, self._counts, self.is_edge = insert_edges(
             self._places, self._owner, self._counts, lengths[lengths > 0], edges
         )
-        lengths[lengths > 0] += (edges != MISSING).sum(axis=1)
+        lengths[lengths > 0] += (edges != NO_PIECE).sum(axis=1)
         self.with_edges = lengths.tolist()
 
     def _pool(

@@ -9,7 +9,7 @@ import torch
 from component.helpers import DATA, TEXTS
 from typer.testing import CliRunner
 
-from spacy_hgn.backend.gpu_errors import explain
+from spacy_hgn.backend.gpu_errors import explain_gpu_error
 from spacy_hgn.cli import hgn_cli
 
 from .helpers import DEVICE, DRY, entities, needs_cuda
@@ -41,7 +41,7 @@ def test_a_full_gpu_is_told_and_the_pipeline_goes_on_afterwards(tiny_nlp):
     assert entities(tiny_nlp, TEXTS) == EXPECTED
     with full_gpu(), pytest.raises(torch.OutOfMemoryError) as raised:
         list(tiny_nlp.pipe(LARGE))
-    told = explain(raised.value)
+    told = explain_gpu_error(raised.value)
     assert told is not None
     for word in ("memory is full", "batch_size", "max_batch_items"):
         assert word in told

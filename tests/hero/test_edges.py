@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy_transformers.span_getters import get_doc_spans, get_strided_spans
 from transformers import AutoTokenizer, BertTokenizer
 
-from spacy_hgn.hero.special_pieces import MISSING
+from spacy_hgn.hero.special_pieces import NO_PIECE
 from spacy_hgn.hero.word_pieces import count_special
 
 from .helpers import TEXTS
@@ -44,7 +44,7 @@ def edges_of(hero, docs):
     assert source.edges.shape == (len(docs), 2)
     found = []
     for both, low in zip(source.edges.tolist(), source.row_ends.tolist()):
-        places = [None if at == MISSING else (at // width - low, at % width) for at in both]
+        places = [None if at == NO_PIECE else (at // width - low, at % width) for at in both]
         names = [at and pieces.strings[low + at[0]][at[1]] for at in places]
         found.append((places, names))
     return found
