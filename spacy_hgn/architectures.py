@@ -30,6 +30,7 @@ def build_hero_gang_tagger(
     feed_forward: int = 0,
     normalize: bool = False,
     head_dropout: bool = False,
+    locked_dropout: bool = False,
     members: int = 1,
 ) -> Tok2Vec:
     """Build a tagger over the Hero and the Gang (paper, section 2).
@@ -55,6 +56,8 @@ def build_hero_gang_tagger(
     normalize: whether to normalize the Hero's vectors first (LayerNorm).
     head_dropout: whether to use dropout in the feed-forward layer and before the classifier too,
         for a Hero that isn't trained.
+    locked_dropout: whether all tokens of a text lose the same features, in the Hero's vectors and
+        before the classifier.
     members: the number of heads that are trained together and predict with their mean probability.
     If the Hero returns several layers (spacy-hgn.FrozenTransformer.v1), the model begins with a
     learnt mix of them. Raises ValueError for invalid values.
@@ -67,6 +70,7 @@ def build_hero_gang_tagger(
         feed_forward=feed_forward,
         normalize=normalize,
         head_dropout=head_dropout,
+        locked_dropout=locked_dropout,
         members=members,
     )
     shim = HeroGangShim(settings, is_tagger=True, precision=precision)

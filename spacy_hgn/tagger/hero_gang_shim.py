@@ -85,6 +85,7 @@ class HeroGangShim(TorchShim):
             "feed_forward": 0,
             "normalize": False,
             "head_dropout": False,
+            "locked_dropout": False,
             "members": 1,
         }
         stored = {**younger, **message["config"]}
