@@ -56,8 +56,8 @@ def build_hero_gang_tagger(
     normalize: whether to normalize the Hero's vectors first (LayerNorm).
     head_dropout: whether to use dropout in the feed-forward layer and before the classifier too,
         for a Hero that isn't trained.
-    locked_dropout: whether all tokens of a text lose the same features, in the Hero's vectors and
-        before the classifier.
+    locked_dropout: whether all tokens of a text lose the same features, in the Hero's vectors and,
+        with head_dropout, before the classifier; not in the feed-forward layer.
     members: the number of heads that are trained together and predict with their mean probability.
     If the Hero returns several layers (spacy-hgn.FrozenTransformer.v1), the model begins with a
     learnt mix of them. Raises ValueError for invalid values.

@@ -43,6 +43,7 @@ def attach(
     upstream = _own_hero(nlp, source, source_name)
     place = _place(nlp, upstream, before, after)
     settings = Config(_settings_of(source, source_name, upstream)).merge(config or {})
+    _listen_to(upstream, settings)
     nlp.add_pipe(settings.pop("factory"), name or source_name, config=settings, **place)
     try:
         _give(nlp.get_pipe(name or source_name), source, source_name)

@@ -124,8 +124,8 @@ class HgnNer(Reasons, TagLearner):
 
     temperature: the logits are divided by it for scores. ``spacy hgn calibrate`` sets it. It
     doesn't affect the entities, except through ``threshold``.
-    trained_over, trained_with: what ``TagPipe`` says. ``trained_with = None`` accepts the vectors
-    of any Transformer or tok2vec that isn't frozen.
+    trained_over: the frozen Hero that it was trained over, if any: its fingerprint, layers and
+    pooling.
     """
 
     decoder = setting("decoder")

@@ -89,9 +89,9 @@ def load_pipeline(name: str, code: Path | None, gpu_id: int | None = None) -> La
 def find_component(nlp: Language, name: str) -> "HgnNer":
     """The component of that name. Raises ValueError unless it is an enabled ``hgn_ner``."""
     if name not in (names := own_components(nlp)):
+        choice = f"Choose one with --component: {', '.join(names)}." if names else "It has none."
         raise ValueError(
-            f"There is no {FACTORY} called {name!r} in the pipeline {nlp.pipe_names}. Choose one "
-            f"with --component: {' or '.join(names) or 'none is enabled'}."
+            f"There is no {FACTORY} called {name!r} in the pipeline {nlp.pipe_names}. {choice}"
         )
     return cast("HgnNer", nlp.get_pipe(name))
 

@@ -17,17 +17,17 @@ from .trained_with import Listener, require_trained_with
 logger = logging.getLogger("spacy_hgn")
 
 
-def require_upstream(model: Model, nlp: Language) -> None:
+def require_upstream(component: Any, nlp: Language) -> None:
     """Raise ValueError for a listener without a component that feeds it."""
     pipes = [pipe for _, pipe in nlp.components]  # frozen ones are disabled at this time
     fed = {id(listener) for pipe in pipes for listener in getattr(pipe, "listeners", [])}
-    for node in model.walk():
+    for node in component.model.walk():
         if isinstance(node, Listener) and id(node) not in fed:
             raise ValueError(
-                f"hgn_ner listens to a component called {node.upstream_name!r} ('*' is any), "
-                f"but none before it in the pipeline offers vectors to a {node.name}: "
+                f"{component.name} listens to a component called {node.upstream_name!r} ('*' is "
+                f"any), but none before it in the pipeline offers vectors to a {node.name}: "
                 f"{nlp.component_names}. Add a 'transformer' before it, or give "
-                "components.hgn_ner.model.tok2vec another architecture."
+                f"components.{component.name}.model.tok2vec another architecture."
             )
 
 

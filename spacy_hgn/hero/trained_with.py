@@ -79,8 +79,6 @@ def begin(component: Any, nlp: Language | None) -> None:
     """Note that a component is initialized, and what it listens to in the pipeline."""
     load(component, {})
     if nlp is not None:
-        for hero in _frozen_heroes(component, nlp):
-            hero.is_learning = True  # it may come from another pipeline, by source
         component.trained_over = trained_over(component, nlp)
         if (listener := _listener_of(component)) is not None:
             _remember(component, upstream_of(listener, nlp))
@@ -91,6 +89,10 @@ def load(component: Any, cfg: dict[str, Any]) -> None:
     over = cfg.get("hero")
     component.trained_over = None if over is None else TrainedOver(**over)
     component.trained_with = cfg.get("trained_with")
+
+
+def forget(component: Any) -> None:
+    """Forget what a component was found to be trained with."""
     _upstreams.pop(component, None)
 
 
@@ -104,13 +106,9 @@ def to_cfg(component: Any) -> dict[str, Any]:
 
 def trained_over(component: Any, nlp: Language) -> TrainedOver | None:
     """The frozen Hero that a component listens to in the pipeline; None for another upstream."""
-    heroes = _frozen_heroes(component, nlp)
-    return TrainedOver.of(heroes[-1]) if heroes else None
-
-
-def _frozen_heroes(component: Any, nlp: Language) -> list[FrozenHero]:
     upstreams = [upstream_of(listener, nlp) for listener in _listeners(component)]
-    return [each for each in upstreams if isinstance(each, FrozenHero) and each.shim.is_loaded]
+    heroes = [each for each in upstreams if isinstance(each, FrozenHero) and each.shim.is_loaded]
+    return TrainedOver.of(heroes[-1]) if heroes else None
 
 
 def learn_from(component: Any, docs: Sequence[Doc]) -> None:

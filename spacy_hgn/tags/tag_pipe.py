@@ -28,8 +28,6 @@ class TagPipe(SealedPipe):
 
     tag_set: the tags of its labels. temperature: the logits are divided by it for scores.
     trained_over: the frozen Hero that its vectors must come from, if it was trained over one.
-    trained_with: the fingerprint of the Transformer or tok2vec that they must come from, if it was
-        another; None while it learns, and where none is known.
     """
 
     vocab: Vocab
@@ -38,7 +36,7 @@ class TagPipe(SealedPipe):
     tag_set: TagSet
     temperature: float
     trained_over: TrainedOver | None
-    trained_with: str | None
+    _trained_with: str | None
     _settings: Settings
 
     @property
@@ -53,6 +51,17 @@ class TagPipe(SealedPipe):
     @owner.setter
     def owner(self, nlp: Language) -> None:
         _owners[self] = ref(nlp)
+
+    @property
+    def trained_with(self) -> str | None:
+        """The fingerprint of the Transformer or tok2vec that it was trained with; None while it
+        learns, and if that is unknown. Set None to accept any that isn't frozen."""
+        return self._trained_with
+
+    @trained_with.setter
+    def trained_with(self, fingerprint: str | None) -> None:
+        self._trained_with = fingerprint
+        trained_with.forget(self)
 
     @property
     def cfg(self) -> Settings:

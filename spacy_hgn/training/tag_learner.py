@@ -71,7 +71,7 @@ class TagLearner(TagPipe):
         if not self.labels:
             logger.warning("There are no entities in the data: %s will find none.", self.name)
         if nlp is not None:
-            require_upstream(self.model, nlp)
+            require_upstream(self, nlp)
             if self.loss_factor == 1.0:
                 warn_of_unequal_losses(self.name, nlp)
         sample = [eg.predicted for eg in islice(get_examples(), 10)]

@@ -365,7 +365,7 @@ def test_a_pipeline_without_the_component_is_refused(debug):
     code, output, report = debug(nlp=nlp)
     assert (code, report) == (1, None)
     assert "There is no hgn_ner called 'hgn_ner' in the pipeline ['ner']" in output
-    assert "none is enabled" in output
+    assert "It has none." in output
 
 
 def test_another_component_can_be_named(debug):

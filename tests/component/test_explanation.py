@@ -104,7 +104,7 @@ def test_weights_equal_the_oracle(fusion):
     nlp = make_fused_nlp(fusion)
     doc = nlp(TEXTS[1])
     found = nlp.get_pipe("hgn_ner").explain(doc)
-    expected = oracle.member_weights(*vectors_of(nlp, doc), fusion)
+    expected = oracle.source_weights(*vectors_of(nlp, doc), fusion)
     assert found.fusion == fusion
     assert found.sources == ("window 1", "window 3", HERO)
     assert found.weights.shape == (len(doc), 3)

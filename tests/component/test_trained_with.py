@@ -257,6 +257,14 @@ def test_the_stamp_can_be_taken_off(tiny_folder, other_folder, tmp_path):
     list(nlp.pipe(TEXTS))
 
 
+def test_the_stamp_can_be_taken_off_after_a_prediction(tiny_nlp, other_folder):
+    list(tiny_nlp.pipe(TEXTS))
+    tiny_nlp.get_pipe("hgn_ner").trained_with = None
+    other = spacy.load(other_folder).get_pipe("transformer")
+    tiny_nlp.get_pipe("transformer").from_bytes(other.to_bytes())
+    list(tiny_nlp.pipe(TEXTS))
+
+
 def test_the_same_training_has_the_same_stamp(tiny_bert, tmp_path):
     for name in ("one", "two"):
         fix_random_seed(0)

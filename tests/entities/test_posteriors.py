@@ -34,8 +34,8 @@ def enumerate_entities(probabilities, constraints, tag_set):
 
 
 def every_entity(length, tag_set):
-    constraints = itertools.combinations(range(length + 1), 2)
-    return [(*pair, label) for pair in constraints for label in range(len(tag_set.labels))]
+    boundaries = itertools.combinations(range(length + 1), 2)
+    return [(*pair, label) for pair in boundaries for label in range(len(tag_set.labels))]
 
 
 def join(constraints):

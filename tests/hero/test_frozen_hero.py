@@ -318,9 +318,8 @@ def test_keeping_vectors_outside_of_a_training(hero_folders, tmp_path, counted):
         loaded(TEXTS[0])
         loaded(TEXTS[0])
     assert counted == [1]
-    for text in (TEXTS[0], "Nobody.", "Nobody."):
-        loaded(text)
-    assert counted == [1, 1, 1]  # only the first text is kept
+    loaded(TEXTS[0])
+    assert counted == [1, 1]
     assert len(list(tmp_path.glob("kept/*/*.safetensors"))) == 1
 
 
@@ -533,7 +532,7 @@ def test_an_impossible_keep_is_refused(keep):
         build_frozen_transformer("any", get_doc_spans, keep=keep)
 
 
-@pytest.mark.parametrize("folder", ["", " ", 3, True])
+@pytest.mark.parametrize("folder", ["", " ", 3, True, []])
 def test_an_impossible_folder_is_refused(folder):
     with pytest.raises(ValueError, match="kept_in: expected a folder, or null for memory, got"):
         build_frozen_transformer("any", get_doc_spans, kept_in=folder)

@@ -189,14 +189,15 @@ def fuse_token(z, h, parameters, fusion, xp):
         return attend(mlp_query(sources, parameters, xp), sources, xp)
     if fusion == "dot":
         return z + attend(z, list(h), xp)
-    return xp.concatenate(sources) if fusion == "concat" else sum(sources)
+    return {"concat": xp.concatenate, "add": sum}[fusion](sources)
 
 
-def member_weights(z, h, parameters, fusion):
+def source_weights(z, h, parameters, fusion):
     """How much of each window, then of the Hero, is in every token's vector."""
+    assert fusion in ("mlp", "dot")
     if fusion == "mlp":
-        all_members = [[*windows, hero] for windows, hero in zip(h, z)]
-        return numpy.stack([attention(mlp_query(k, parameters), k) for k in all_members])
+        all_sources = [[*windows, hero] for windows, hero in zip(h, z)]
+        return numpy.stack([attention(mlp_query(k, parameters), k) for k in all_sources])
     return numpy.stack([[*attention(hero, list(windows)), 1] for windows, hero in zip(h, z)])
 
 
@@ -207,7 +208,7 @@ def windows_part(z, h, parameters, fusion):
         return fused - z
     if fusion == "concat":
         return numpy.concatenate([h.reshape(len(h), -1), 0 * z], axis=1)
-    return fused - member_weights(z, h, parameters, fusion)[:, -1:] * z
+    return fused - source_weights(z, h, parameters, fusion)[:, -1:] * z
 
 
 def mlp_query(sources, parameters, xp=numpy):

@@ -174,7 +174,7 @@ def test_weights_are_the_oracles(folders):
         z = torch.stack(plain.all).numpy().astype("float64")
         h = oracle.gang(z, [len(z)], oracle.part_of(parameters, "gang"), WINDOWS, "lstm")
         fusion = oracle.part_of(parameters, "fusion")
-        expected.append(oracle.member_weights(z[plain.own], h[plain.own], fusion, "dot"))
+        expected.append(oracle.source_weights(z[plain.own], h[plain.own], fusion, "dot"))
     found = ask_module(flat_of(nlp), docs, "weights", len(WINDOWS) + 1)
     assert found.lengths.tolist() == list(map(len, docs))
     assert_near([found.dataXd], [numpy.concatenate(expected)])

@@ -81,7 +81,7 @@ def test_weights_equal_the_oracle_and_make_the_fused_vectors(fusion, windows, dt
     z, h = torch.randn(20, 6, dtype=dtype), torch.randn(20, windows, 6, dtype=dtype)
     weights = module.weights(z, h).detach()
     parameters = oracle.parameters_of(module)
-    expected = oracle.member_weights(z.double().numpy(), h.double().numpy(), parameters, fusion)
+    expected = oracle.source_weights(z.double().numpy(), h.double().numpy(), parameters, fusion)
     assert weights.shape == (20, windows + 1) == expected.shape
     assert numpy.abs(weights.numpy() - expected).max() < TOLERANCE[dtype]
     members = torch.cat([h, z[:, None]], dim=1)

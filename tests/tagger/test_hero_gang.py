@@ -152,9 +152,12 @@ def test_locked_dropout_has_one_mask_per_text():
 
 
 def test_locked_dropout_is_before_the_classifier_too():
-    module = HeroGang(32, [], tags=1, head_dropout=True, locked_dropout=True)
-    z = torch.ones(8, 32)
-    before, after = module(z, [4, 4], rate=0.5).detach().split(4)
+    module = HeroGang(32, [], tags=32, head_dropout=True, locked_dropout=True)
+    with torch.no_grad():
+        module.classifier.weight.copy_(torch.eye(32))
+        module.classifier.bias.zero_()
+    before, after = module(torch.ones(8, 32), [4, 4], rate=0.5).detach().split(4)
+    assert set(before.unique().tolist()) == {0.0, 4.0}  # scaled twice
     assert torch.equal(before, before[:1].expand(4, -1))
     assert not torch.equal(before, after)
 
@@ -376,7 +379,7 @@ def test_weights_of_texts_equal_the_oracle(recurrence, fusion):
     parameters = oracle.parameters_of(shim(layer)._model)
     z = numpy.concatenate([X[0], X[3]]).astype("float64")
     h = oracle.gang(z, [3, 9], oracle.part_of(parameters, "gang"), [1, 5], recurrence)
-    expected = oracle.member_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
+    expected = oracle.source_weights(z, h, oracle.part_of(parameters, "fusion"), fusion)
     found = member_weights(layer, X)
     assert [f.shape for f in found] == [(3, 3), (0, 3), (0, 3), (9, 3)]
     numpy.testing.assert_allclose(numpy.concatenate(found), expected, atol=1e-5)

@@ -93,7 +93,11 @@ class FrozenHero(Hero):
             "kept_in": _check_folder(kept_in),
         }
         self.is_learning = False
-        """Whether a training has begun, whose texts, also those of dev, are read repeatedly."""
+        """Whether a training has begun. It reads the same texts several times, those of dev too."""
+        self.learnt = 0
+        """The number of texts kept in updates."""
+        self.predicted = 0
+        """The number of texts kept in predictions."""
         self.fingerprint: str | None = None
         self._kept: KeptVectors | None = None
 
@@ -119,6 +123,7 @@ class FrozenHero(Hero):
     def forget(self) -> None:
         """Forget vectors of other weights."""
         self.is_learning, self.fingerprint, self._kept = False, None, None
+        self.learnt = self.predicted = 0
 
     @property
     def kept(self) -> KeptVectors:
@@ -128,6 +133,17 @@ class FrozenHero(Hero):
             path = None if folder is None else Path(folder).expanduser() / self._identify()
             self._kept = KeptVectors(self.own_settings["keep"], path)
         return self._kept
+
+    def keep(self, key: str, layers: Tensor, is_train: bool) -> None:
+        """Keep the layers of a text for the rest of the training.
+
+        A loaded pipeline that is updated may be in a training, whose dev texts are worth keeping,
+        or not. It keeps as many predicted texts as it learns from.
+        """
+        if is_train or self.is_learning or self.predicted < self.learnt:
+            self.kept.put(key, layers)
+            self.learnt += is_train
+            self.predicted += not is_train
 
     def identify_weights(self) -> str:
         """The ``fingerprint`` of the weights. Raises ValueError before they are loaded."""
@@ -183,7 +199,8 @@ def keeping_vectors(nlp: Language) -> Iterator[None]:
         yield
     finally:
         for hero, was_learning in zip(heroes, before):
-            hero.kept.write()
+            if hero._kept is not None:
+                hero._kept.write()
             hero.is_learning = was_learning
 
 
@@ -209,9 +226,8 @@ def forward(
 ) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], list[Doc]]]:
     """Vectors of Docs. The backward function does nothing."""
     spans = list(map(list, model.attrs["get_spans"](docs)))
-    keeps = model.is_learning or is_train
-    if keeps or model._kept is not None:
-        of_docs = _read_kept(model, docs, spans, keeps)
+    if is_train or model.is_learning or model.learnt:
+        of_docs = _read_kept(model, docs, spans, is_train)
     else:
         of_docs = _read(model, docs, spans)
     empty = FullTransformerBatch.empty(len(docs))
@@ -221,9 +237,9 @@ def forward(
 
 
 def _read_kept(
-    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]], keeps: bool
+    model: FrozenHero, docs: Sequence[Doc], spans: Sequence[Sequence[Span]], is_train: bool
 ) -> list[Tensor | None]:
-    """The layers of Docs on the host, kept ones if possible. keeps: whether to keep new ones."""
+    """The layers of Docs on the host, kept ones if possible."""
     keys = list(map(_key, docs, spans))
     found = {key: model.kept.get(key) for key in keys}
     new = {key: number for number, key in enumerate(keys) if found[key] is None}
@@ -231,8 +247,7 @@ def _read_kept(
     for key, layers in zip(new, read):
         if layers is not None:
             found[key] = on_host = layers.cpu()
-            if keeps:
-                model.kept.put(key, on_host)
+            model.keep(key, on_host, is_train)
     return [found[key] for key in keys]
 
 
@@ -289,6 +304,8 @@ def _check_layers(layers: Any) -> str | list[int]:
 
 
 def _check_folder(folder: Any) -> str | None:
+    if isinstance(folder, Path):
+        return str(folder)
     if folder is None or (isinstance(folder, str) and folder.strip()):
         return folder
     raise ValueError(f"kept_in: expected a folder, or null for memory, got {folder!r}.")
