@@ -54,16 +54,17 @@ class HeroGang(RecordsShares):
         feed_forward: int = 0,
         normalize: bool = False,
         head_dropout: bool = False,
-        locked_dropout: bool = False,
+        locked_dropout: float = 0.0,
         layers: int | None = None,
         tags: int | None = None,
     ) -> None:
         """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
         units of the layer before the Gang, in multiples of the width; 0 is no layer. normalize:
         whether to normalize the Hero's vectors. head_dropout: whether to use dropout in the
-        feed-forward layer and before the classifier too. locked_dropout: whether dropout on the
-        Hero's vectors and before the classifier has one mask per text. layers: of the Hero, mixed
-        if there are several; None is not known yet. tags: their number; None is no tagger."""
+        feed-forward layer and before the classifier too. locked_dropout: the rate of dropout with
+        one mask per text, on the Hero's vectors and before the classifier; 0 is plain dropout
+        there. layers: of the Hero, mixed if there are several; None is not known yet. tags: their
+        number; None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
         self.head_dropout, self.locked_dropout = head_dropout, locked_dropout
@@ -186,7 +187,7 @@ class HeroGang(RecordsShares):
         Ghahramani, 2016). *Shape of both:* (tokens, width)"""
         if not self.locked_dropout:
             return dropout(z, rate)
-        masks = dropout(z.new_ones(len(lengths), z.shape[1]), rate)
+        masks = dropout(z.new_ones(len(lengths), z.shape[1]), self.locked_dropout)
         text_of = numpy.repeat(numpy.arange(len(lengths)), lengths)
         return z * masks[to_device(text_of, z.device)]
 
@@ -206,7 +207,7 @@ def check_settings(
     feed_forward: int = 0,
     normalize: bool = False,
     head_dropout: bool = False,
-    locked_dropout: bool = False,
+    locked_dropout: float = 0.0,
     members: int = 1,
 ) -> dict[str, Any]:
     """Check the settings of ``HeroGang``, and ``edges`` and ``members`` of the shim.
@@ -222,7 +223,7 @@ def check_settings(
             "multiples of the Hero's width, or 0 for none"),
         "normalize": _check_bool("normalize", normalize),
         "head_dropout": _check_bool("head_dropout", head_dropout),
-        "locked_dropout": _check_bool("locked_dropout", locked_dropout),
+        "locked_dropout": check_rate("locked_dropout", locked_dropout),
         "members": _check_number("members", members, 1, "the heads of a committee"),
     }  # fmt: skip
     _check_bool("edges", edges)
@@ -250,6 +251,13 @@ def check_windows(windows: Sequence[int]) -> list[int]:
             f"[5, 7, 9] (or [] for the plain Transformer), got {windows!r}."
         )
     return list(windows)
+
+
+def check_rate(setting: str, value: float) -> float:
+    """Return a rate of dropout, or raise ValueError."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise ValueError(f"{setting}: expected a rate of at least 0 and below 1, got {value!r}.")
+    return float(value)
 
 
 def _check_choice(setting: str, value: str, choices: dict[str, Any]) -> str:

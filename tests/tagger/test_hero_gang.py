@@ -138,9 +138,9 @@ def test_dropout_is_that_of_its_rate_and_scales():
 
 
 def test_locked_dropout_has_one_mask_per_text():
-    module = HeroGang(32, [], locked_dropout=True)
+    module = HeroGang(32, [], locked_dropout=0.5)
     z = torch.ones(100, 32, requires_grad=True)
-    dropped = module(z, [40, 0, 60], rate=0.5)
+    dropped = module(z, [40, 0, 60], rate=0.1)
     first, second = dropped[:40], dropped[40:]
     assert torch.equal(first, first[:1].expand(40, -1))
     assert torch.equal(second, second[:1].expand(60, -1))
@@ -151,12 +151,19 @@ def test_locked_dropout_has_one_mask_per_text():
     assert torch.equal(module(z, [40, 0, 60]), z)
 
 
+@pytest.mark.parametrize("rate", [-0.1, 1, True, "0.5", None])
+@pytest.mark.parametrize("setting", ["dropout", "locked_dropout"])
+def test_impossible_rates_are_refused(setting, rate):
+    with pytest.raises(ValueError, match=f"^{setting}: expected a rate of at least 0 and below 1"):
+        make_tagger(**{setting: rate})
+
+
 def test_locked_dropout_is_before_the_classifier_too():
-    module = HeroGang(32, [], tags=32, head_dropout=True, locked_dropout=True)
+    module = HeroGang(32, [], tags=32, head_dropout=True, locked_dropout=0.5)
     with torch.no_grad():
         module.classifier.weight.copy_(torch.eye(32))
         module.classifier.bias.zero_()
-    before, after = module(torch.ones(8, 32), [4, 4], rate=0.5).detach().split(4)
+    before, after = module(torch.ones(8, 32), [4, 4], rate=0.1).detach().split(4)
     assert set(before.unique().tolist()) == {0.0, 4.0}  # scaled twice
     assert torch.equal(before, before[:1].expand(4, -1))
     assert not torch.equal(before, after)
