@@ -12,7 +12,7 @@ from thinc.types import Floats2d, Ragged
 from .hero.frozen.frozen_hero import FrozenHero
 from .hero.hero import Hero
 from .tagger.flat import flat_hero_gang
-from .tagger.hero_gang import check_rate, check_settings
+from .tagger.hero_gang import check_settings
 from .tagger.hero_gang_shim import HeroGangShim
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
@@ -30,7 +30,6 @@ def build_hero_gang_tagger(
     feed_forward: int = 0,
     normalize: bool = False,
     head_dropout: bool = False,
-    locked_dropout: float = 0.0,
     members: int = 1,
 ) -> Tok2Vec:
     """Build a tagger over the Hero and the Gang (paper, section 2).
@@ -56,9 +55,6 @@ def build_hero_gang_tagger(
     normalize: whether to normalize the Hero's vectors first (LayerNorm).
     head_dropout: whether to use dropout in the feed-forward layer and before the classifier too,
         for a Hero that isn't trained.
-    locked_dropout: rate at which all tokens of a text lose the same features, in the Hero's vectors
-        and, with head_dropout, before the classifier. 0 is plain dropout there. Without dropout,
-        as with ``nlp.update(drop=0)``, it has no effect.
     members: the number of heads that are trained together and predict with their mean probability.
     If the Hero returns several layers (spacy-hgn.FrozenTransformer.v1), the model begins with a
     learnt mix of them. Raises ValueError for invalid values.
@@ -71,7 +67,6 @@ def build_hero_gang_tagger(
         feed_forward=feed_forward,
         normalize=normalize,
         head_dropout=head_dropout,
-        locked_dropout=locked_dropout,
         members=members,
     )
     shim = HeroGangShim(settings, is_tagger=True, precision=precision)
@@ -240,7 +235,9 @@ def build_tok2vec_frozen_transformer(
 
 def _over(tok2vec: Tok2Vec, shim: HeroGangShim, dropout: float, nO: int | None) -> Tok2Vec:
     """The flat layer over the Hero, whose output is split into one array per Doc."""
-    flat = flat_hero_gang(tok2vec, shim, check_rate("dropout", dropout), nO)
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout: expected a rate of at least 0 and below 1, got {dropout}.")
+    flat = flat_hero_gang(tok2vec, shim, dropout, nO)
     model: Tok2Vec = chain(flat, ragged2list())
     model.set_ref("flat", flat)
     model.set_ref("tok2vec", tok2vec)

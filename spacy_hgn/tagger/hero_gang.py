@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy
 import torch
 from thinc.api import get_torch_default_device
 from torch import Tensor, nn
@@ -12,7 +11,6 @@ from torch.nn.functional import dropout
 
 from ..fusion import FUSIONS
 from ..gang.gang import RECURRENCES, Gang
-from ..gang.windows import to_device
 from .layer_mix import LayerMix
 
 TINY = 1e-12
@@ -54,20 +52,17 @@ class HeroGang(RecordsShares):
         feed_forward: int = 0,
         normalize: bool = False,
         head_dropout: bool = False,
-        locked_dropout: float = 0.0,
         layers: int | None = None,
         tags: int | None = None,
     ) -> None:
         """windows: [] is the plain Transformer, without Gang and fusion. feed_forward: hidden
         units of the layer before the Gang, in multiples of the width; 0 is no layer. normalize:
         whether to normalize the Hero's vectors. head_dropout: whether to use dropout in the
-        feed-forward layer and before the classifier too. locked_dropout: the rate of dropout with
-        one mask per text, on the Hero's vectors and before the classifier; 0 is plain dropout
-        there. layers: of the Hero, mixed if there are several; None is not known yet. tags: their
-        number; None is no tagger."""
+        feed-forward layer and before the classifier too. layers: of the Hero, mixed if there are
+        several; None is not known yet. tags: their number; None is no tagger."""
         super().__init__()
         self.width, self.tags = width, tags
-        self.head_dropout, self.locked_dropout = head_dropout, locked_dropout
+        self.head_dropout = head_dropout
         self.width_out = width
         self.is_silenced = False
         self.layers: int | None = None
@@ -105,13 +100,13 @@ class HeroGang(RecordsShares):
 
         rate: of dropout, from torch's generator, whose state can be stored.
         """
-        fused = self._prepare(z, lengths, rate)
+        fused = self._prepare(z, rate)
         if hasattr(self, "gang"):
             fused = self.fusion(fused, self._read_windows(fused, lengths)).to(fused.dtype)
         if not hasattr(self, "classifier"):
             return fused
         if rate and self.head_dropout:
-            fused = self._drop(fused, lengths, rate)
+            fused = dropout(fused, rate)
         with torch.autocast(z.device.type, enabled=False):
             return self.classifier(fused)
 
@@ -143,13 +138,13 @@ class HeroGang(RecordsShares):
 
         *Shape:* (tokens, windows + 1).
         """
-        z = self._prepare(z, lengths)
+        z = self._prepare(z)
         return self.fusion.weights(z, self.gang(z, lengths)).to(z.dtype)  # type: ignore[operator]
 
     def shares(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         """The share of the windows: the norm of what they add to a token's fused vector, divided
         by the norm of that vector. *Shape:* (tokens, 1)"""
-        z = self._prepare(z, lengths)
+        z = self._prepare(z)
         h = self.gang(z, lengths)
         of_windows = self.fusion.of_windows(z, h).float()  # type: ignore[operator]
         fused = self.fusion(z, h).float()
@@ -166,14 +161,14 @@ class HeroGang(RecordsShares):
         finally:
             self.is_silenced = False
 
-    def _prepare(self, z: Tensor, lengths: Sequence[int], rate: float = 0.0) -> Tensor:
+    def _prepare(self, z: Tensor, rate: float = 0.0) -> Tensor:
         """The Gang's input. *Shape:* (tokens, width)"""
         if hasattr(self, "mix"):
             z = self.mix(z)
         if hasattr(self, "norm"):
             z = self.norm(z)
         if rate:
-            z = self._drop(z, lengths, rate)
+            z = dropout(z, rate)
         if not hasattr(self, "feed_forward"):
             return z
         widen, activate, narrow = self.feed_forward
@@ -181,15 +176,6 @@ class HeroGang(RecordsShares):
         if rate and self.head_dropout:
             hidden = dropout(hidden, rate)
         return z + narrow(hidden).to(z.dtype)
-
-    def _drop(self, z: Tensor, lengths: Sequence[int], rate: float) -> Tensor:
-        """Dropout. If it is locked, the tokens of a text lose the same features (Gal and
-        Ghahramani, 2016). *Shape of both:* (tokens, width)"""
-        if not self.locked_dropout:
-            return dropout(z, rate)
-        masks = dropout(z.new_ones(len(lengths), z.shape[1]), self.locked_dropout)
-        text_of = numpy.repeat(numpy.arange(len(lengths)), lengths)
-        return z * masks[to_device(text_of, z.device)]
 
     def _read_windows(self, z: Tensor, lengths: Sequence[int]) -> Tensor:
         """The Gang's vectors. *Shape:* (tokens, windows, width)"""
@@ -207,7 +193,6 @@ def check_settings(
     feed_forward: int = 0,
     normalize: bool = False,
     head_dropout: bool = False,
-    locked_dropout: float = 0.0,
     members: int = 1,
 ) -> dict[str, Any]:
     """Check the settings of ``HeroGang``, and ``edges`` and ``members`` of the shim.
@@ -223,7 +208,6 @@ def check_settings(
             "multiples of the Hero's width, or 0 for none"),
         "normalize": _check_bool("normalize", normalize),
         "head_dropout": _check_bool("head_dropout", head_dropout),
-        "locked_dropout": check_rate("locked_dropout", locked_dropout),
         "members": _check_number("members", members, 1, "the heads of a committee"),
     }  # fmt: skip
     _check_bool("edges", edges)
@@ -251,13 +235,6 @@ def check_windows(windows: Sequence[int]) -> list[int]:
             f"[5, 7, 9] (or [] for the plain Transformer), got {windows!r}."
         )
     return list(windows)
-
-
-def check_rate(setting: str, value: float) -> float:
-    """Return a rate of dropout, or raise ValueError."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
-        raise ValueError(f"{setting}: expected a rate of at least 0 and below 1, got {value!r}.")
-    return float(value)
 
 
 def _check_choice(setting: str, value: str, choices: dict[str, Any]) -> str:

@@ -85,7 +85,6 @@ class HeroGangShim(TorchShim):
             "feed_forward": 0,
             "normalize": False,
             "head_dropout": False,
-            "locked_dropout": 0.0,
             "members": 1,
         }
         stored = {**younger, **message["config"]}

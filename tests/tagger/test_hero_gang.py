@@ -10,7 +10,6 @@ from thinc.api import Adam, fix_random_seed, noop
 
 from spacy_hgn.architectures import build_hero_gang_tagger, build_hero_gang_tok2vec
 from spacy_hgn.tagger.flat import BLOCK_TOKENS, ask_module, shim_of
-from spacy_hgn.tagger.hero_gang import HeroGang
 from spacy_hgn.util.seal import seal, unseal
 
 from . import oracle
@@ -135,38 +134,6 @@ def test_dropout_is_that_of_its_rate_and_scales():
     assert (fused == 0).mean() == pytest.approx(0.25, abs=0.04)
     assert_same(backprop(X), [fused], atol=0)
     assert_same(layer.predict(X), X, atol=0)
-
-
-def test_locked_dropout_has_one_mask_per_text():
-    module = HeroGang(32, [], locked_dropout=0.5)
-    z = torch.ones(100, 32, requires_grad=True)
-    dropped = module(z, [40, 0, 60], rate=0.1)
-    first, second = dropped[:40], dropped[40:]
-    assert torch.equal(first, first[:1].expand(40, -1))
-    assert torch.equal(second, second[:1].expand(60, -1))
-    assert not torch.equal(first[0], second[0])
-    assert set(dropped.unique().tolist()) == {0.0, 2.0}
-    dropped.sum().backward()
-    assert torch.equal(z.grad, dropped)
-    assert torch.equal(module(z, [40, 0, 60]), z)
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1, True, "0.5", None])
-@pytest.mark.parametrize("setting", ["dropout", "locked_dropout"])
-def test_impossible_rates_are_refused(setting, rate):
-    with pytest.raises(ValueError, match=f"^{setting}: expected a rate of at least 0 and below 1"):
-        make_tagger(**{setting: rate})
-
-
-def test_locked_dropout_is_before_the_classifier_too():
-    module = HeroGang(32, [], tags=32, head_dropout=True, locked_dropout=0.5)
-    with torch.no_grad():
-        module.classifier.weight.copy_(torch.eye(32))
-        module.classifier.bias.zero_()
-    before, after = module(torch.ones(8, 32), [4, 4], rate=0.1).detach().split(4)
-    assert set(before.unique().tolist()) == {0.0, 4.0}  # scaled twice
-    assert torch.equal(before, before[:1].expand(4, -1))
-    assert not torch.equal(before, after)
 
 
 def test_dropout_draws_from_torchs_generator_alone():

@@ -19,7 +19,7 @@ MODEL = "components.hgn_ner.model"
 HERO = "components.transformer.model"
 OF_FROZEN = {
     *(f"{HERO}.{name}" for name in ("@architectures", "layers", "pooling", "keep", "kept_in")),
-    *(f"{MODEL}.{name}" for name in ("normalize", "head_dropout", "locked_dropout", "members")),
+    *(f"{MODEL}.{name}" for name in ("normalize", "head_dropout", "members")),
 }
 """What a frozen Hero has besides, and the head over it."""
 

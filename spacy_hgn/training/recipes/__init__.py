@@ -161,7 +161,6 @@ UNPUBLISHED = {
     f"{HERO}.trained_layers": None,
     f"{MODEL}.normalize": False,
     f"{MODEL}.head_dropout": False,
-    f"{MODEL}.locked_dropout": 0.0,
     f"{MODEL}.members": 1,
 }
 """Settings that the paper's model doesn't have, with their neutral values."""
