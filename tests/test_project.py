@@ -195,7 +195,8 @@ def test_ontonotes_is_built_from_conll2012_files(project, tmp_path):
         folder = tmp_path / part / "data" / "english" / "annotations" / "nw"
         folder.mkdir(parents=True)
         (folder / "sample_0001.v4_gold_conll").write_text(CONLL_2012, encoding="utf8")
-    done = run(project, "ontonotes", ".", "--vars.source", str(tmp_path), "--vars.steps", "2")
+    steps = ["--vars.steps", "30", "--vars.warmup", "3"]
+    done = run(project, "ontonotes", ".", "--vars.source", str(tmp_path), *steps)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project / "site" / "en_hgn_ontonotes" / "__init__.py").exists()
 
