@@ -124,8 +124,6 @@ class HgnNer(Reasons, TagLearner):
 
     temperature: the logits are divided by it for scores. ``spacy hgn calibrate`` sets it. It
     doesn't affect the entities, except through ``threshold``.
-    trained_over: the frozen Hero that it was trained over, if any: its fingerprint, layers and
-    pooling.
     """
 
     decoder = setting("decoder")
@@ -194,8 +192,7 @@ class HgnNer(Reasons, TagLearner):
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Any]) -> None:
         """Decode tag probabilities into ``doc.ents`` and, with scores, ``doc.spans``.
 
-        scores: tag probabilities as from ``predict``, on the host or on a device. They aren't the
-            scores of entities. *Shape of each:* (tokens, tags)
+        scores: tag probabilities of ``predict``, on any device. *Shape of each:* (tokens, tags)
         """
         docs = list(docs)
         if not docs:

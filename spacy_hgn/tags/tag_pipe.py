@@ -27,7 +27,8 @@ class TagPipe(SealedPipe):
     """A component whose model maps Docs to tag probabilities.
 
     tag_set: the tags of its labels. temperature: the logits are divided by it for scores.
-    trained_over: the frozen Hero that its vectors must come from, if it was trained over one.
+    trained_over: the fingerprint, layers and pooling of the frozen Hero that its vectors must come
+        from, if it was trained over one.
     """
 
     vocab: Vocab
