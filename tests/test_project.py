@@ -132,7 +132,7 @@ def test_wheel_requires_spacy_hgn_and_holds_the_card(demo, project):
     assert "| Hero | sentence-transformers/all-MiniLM-L6-v2 |" in card
     assert "pip install en_hgn_demo-0.1.0-py3-none-any.whl" in card
     assert "Licence of the corpus: MIT." in card
-    assert "expected calibration\nerror on test is" in card
+    assert "expected\ncalibration error on test is" in card
     assert any(name.endswith("/reliability.svg") for name in names)
 
 
