@@ -225,6 +225,17 @@ def test_an_updated_pipeline_reads_its_dev_texts_once(frozen_folder, monkeypatch
     assert len(read) == 2  # for the update and for dev
 
 
+def test_an_updated_pipeline_finds_what_an_earlier_training_kept(tiny_bert, tmp_path, monkeypatch):
+    nlp = make_frozen_nlp(tiny_bert, {"kept_in": str(tmp_path / "kept")})
+    train(nlp, steps=1)
+    nlp("Nobody")
+    nlp.to_disk(tmp_path / "nlp")
+    again = spacy.load(tmp_path / "nlp")
+    monkeypatch.setattr(frozen_hero, "read_layers", None)  # not called any more
+    again.update(make_examples(again), sgd=AdamW(0.001))
+    again("Nobody")
+
+
 def test_docs_without_tokens_in_training(tiny_bert):
     nlp = make_frozen_nlp(tiny_bert)
     data = [("", []), *DATA, ("", [])]

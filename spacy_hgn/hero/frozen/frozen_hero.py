@@ -94,8 +94,8 @@ class FrozenHero(Hero):
         }
         self.is_learning = False
         """Whether a training has begun. It reads the same texts several times, those of dev too."""
-        self.learnt = 0
-        """The number of texts kept in updates."""
+        self.learnt: set[str] = set()
+        """The keys of the texts in updates."""
         self.predicted = 0
         """The number of texts kept in predictions."""
         self.fingerprint: str | None = None
@@ -123,7 +123,7 @@ class FrozenHero(Hero):
     def forget(self) -> None:
         """Forget vectors of other weights."""
         self.is_learning, self.fingerprint, self._kept = False, None, None
-        self.learnt = self.predicted = 0
+        self.learnt, self.predicted = set(), 0
 
     @property
     def kept(self) -> KeptVectors:
@@ -140,9 +140,8 @@ class FrozenHero(Hero):
         A loaded pipeline that is updated may be in a training, whose dev texts are worth keeping,
         or not. It keeps as many predicted texts as it learns from.
         """
-        if is_train or self.is_learning or self.predicted < self.learnt:
+        if is_train or self.is_learning or self.predicted < len(self.learnt):
             self.kept.put(key, layers)
-            self.learnt += is_train
             self.predicted += not is_train
 
     def identify_weights(self) -> str:
@@ -241,6 +240,8 @@ def _read_kept(
 ) -> list[Tensor | None]:
     """The layers of Docs on the host, kept ones if possible."""
     keys = list(map(_key, docs, spans))
+    if is_train:
+        model.learnt.update(keys)
     found = {key: model.kept.get(key) for key in keys}
     new = {key: number for number, key in enumerate(keys) if found[key] is None}
     read = _read(model, [docs[n] for n in new.values()], [spans[n] for n in new.values()])
