@@ -1,6 +1,6 @@
 """How do other libraries' heads do over a Hero that isn't trained: F1, minutes, words a second?
 
-    python benchmarks/frozen_peers.py [--hero minilm|mpnet|FOLDER] [--corpus NAME]
+    python benchmarks/frozen_peers.py [--hero minilm|mpnet|FOLDER] [--corpus NAME] [--seeds 0 1]
 
 Each candidate trains on a corpus's train part, keeps the epoch with the best F1 on dev, and finds
 the entities of dev and test, on the corpus's own tokens. One scorer counts them for all, whole
@@ -9,7 +9,8 @@ another on the same threads. Minutes are from a clean start, the Hero's passes a
 on dev included; words a second are those of ``predict`` over the test part, the median of three
 passes in the batch size that suits it best.
 
-- spacy_hgn: the recipe ``frozen``, all of its settings (peers/frozen_hgn.py).
+- spacy_hgn: the recipe ``frozen``, all of its settings (peers/frozen_hgn.py). A committee of three
+  heads beside it (peers/frozen_committee.py).
 - flair: a frozen ``TransformerWordEmbeddings``, mean of all layers, LSTM of 256 and CRF, flair's
   own ``train``: SGD, 0.1 annealed, mini batches of 32, vectors kept in memory
   (peers/frozen_flair.py). Its epochs are ``--flair-epochs``, 30 if not said. It keeps vectors that
@@ -70,6 +71,9 @@ def main() -> None:
     torch.set_num_threads(settings.threads)  # for the results file
     candidates = {
         "spacy_hgn, frozen": Candidate("frozen_hgn", read_recipe("frozen").epochs),
+        "spacy_hgn, frozen, three heads": Candidate(
+            "frozen_committee", read_recipe("frozen").epochs
+        ),
         "flair, frozen": Candidate("frozen_flair", settings.flair_epochs, "flair_tagger"),
         "flair, frozen, Hero without dropout": Candidate(
             "frozen_flair_eval", settings.flair_epochs, "flair_tagger"
@@ -92,12 +96,14 @@ def main() -> None:
         for title, candidate in candidates.items():
             log = Path(folder) / f"{candidate.script}.log"
             print(f"{title}: {candidate.epochs} epochs; it logs to {log}", flush=True)
-            if answer := run(candidate, corpus, log, settings.threads):
-                results["peers"][title] = describe(answer, candidate, parts)
-            else:
-                results["skipped"][title] = last_words(log)
-            if settings.sentences is None:
-                write_results(name, results)  # what there is so far
+            for seed in settings.seeds:
+                if answer := run(candidate, corpus, log, seed, settings.threads):
+                    of_seeds = results["peers"].setdefault(title, {})
+                    of_seeds[f"seed {seed}"] = describe(answer, candidate, parts)
+                else:
+                    results["skipped"][title] = last_words(log)
+                if settings.sentences is None:
+                    write_results(name, results)  # what there is so far
     if settings.sentences is not None:
         print(json.dumps(results, indent=2))
         print("A part of the corpus shows that everything works: nothing is written.")
@@ -108,6 +114,7 @@ def arguments() -> Namespace:
     parser.add_argument("--corpus", choices=sorted(CORPORA), default="wnut17")
     parser.add_argument("--flair-epochs", type=int, default=30)
     parser.add_argument("--spacy-epochs", type=int, default=read_recipe("frozen").epochs)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--sentences", type=int, help="the first N of each part alone, write no results"
@@ -138,14 +145,14 @@ def write_corpus(parts: Parts, folder: Path) -> Path:
     return corpus
 
 
-def run(candidate: Candidate, corpus: Path, log: Path, threads: int) -> dict[str, Any]:
+def run(candidate: Candidate, corpus: Path, log: Path, seed: int, threads: int) -> dict[str, Any]:
     """What a candidate's script answers; empty where it fails."""
     log.touch()
     python = environment(candidate.requirements or candidate.script, log)
     if python is None:
         return {}
     script = SCRIPTS / f"{candidate.script}.py"
-    settings = ["--epochs", str(candidate.epochs), "--threads", str(threads)]
+    settings = ["--epochs", str(candidate.epochs), "--seed", str(seed), "--threads", str(threads)]
     with TemporaryDirectory() as folder, log.open("a") as errors:
         done = subprocess.run(
             [python, script, corpus, HERO, folder, *settings],

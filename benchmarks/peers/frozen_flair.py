@@ -21,7 +21,7 @@ from flair.embeddings import TransformerWordEmbeddings
 from flair.models import SequenceTagger
 from flair.trainers import ModelTrainer
 from flair.trainers.plugins import MetricHistoryPlugin, TrainerPlugin
-from lessons import SEED, Entity, Lesson, Predict, check_frozen, serve
+from lessons import Entity, Lesson, Predict, check_frozen, serve
 from passes import Texts
 
 BATCHES = (8, 32, 128)
@@ -31,7 +31,7 @@ flair.device = torch.device("cpu")
 
 
 def train(lesson: Lesson, plugins: Sequence[TrainerPlugin] = ()) -> dict[str, Any]:
-    flair.set_seed(SEED)
+    flair.set_seed(lesson.seed)
     parts = (read_part(lesson, part) for part in ("train", "dev"))
     corpus = Corpus(*parts, sample_missing_splits=False)
     embeddings = TransformerWordEmbeddings(

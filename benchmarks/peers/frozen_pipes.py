@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import spacy
-from lessons import SEED, Entity, Lesson, Predict, check_frozen
+from lessons import Entity, Lesson, Predict, check_frozen
 from passes import Texts
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -23,7 +23,7 @@ def learn(nlp: Language, lesson: Lesson, **training: Any) -> dict[str, Any]:
     config = {**nlp.config.interpolate()["training"], **training}
     settings = registry.resolve(config, schema=ConfigSchemaTraining)
     examples = [make_example(doc, nlp) for doc in read_docs([lesson.spacy("train")], nlp)]
-    fix_random_seed(SEED)
+    fix_random_seed(lesson.seed)
     nlp.initialize(lambda: examples, sgd=settings["optimizer"])
     batches = create_train_batches(nlp, lambda _: examples, settings["batcher"], lesson.epochs)
     f1: list[float] = []

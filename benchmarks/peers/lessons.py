@@ -19,8 +19,6 @@ import torch
 from passes import Texts, take_stdout, write
 from transformers import AutoModel
 
-SEED = 0
-
 ROUNDS = 3
 """Passes over the test part that are timed."""
 
@@ -41,6 +39,7 @@ class Lesson:
     corpus: Path
     hero: str
     epochs: int
+    seed: int
     folder: Path
 
     def spacy(self, part: str) -> Path:
@@ -71,7 +70,7 @@ def serve(
     lesson, threads = arguments()
     answers = take_stdout()
     torch.set_num_threads(threads)
-    torch.manual_seed(SEED)
+    torch.manual_seed(lesson.seed)
     begin = time.perf_counter()
     told = train(lesson)
     seconds = time.perf_counter() - begin
@@ -102,9 +101,11 @@ def arguments() -> tuple[Lesson, int]:
     parser.add_argument("hero")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     given = parser.parse_args()
-    return Lesson(given.corpus, given.hero, given.epochs, given.folder), given.threads
+    lesson = Lesson(given.corpus, given.hero, given.epochs, given.seed, given.folder)
+    return lesson, given.threads
 
 
 def timed(predict: Predict, texts: Texts, batch: int) -> tuple[float, list[list[Entity]]]:

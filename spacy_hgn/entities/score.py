@@ -162,6 +162,8 @@ def keep_scores(doc: Doc, scored: Sequence[tuple[Span, float]]) -> None:
     """
     if not scored:
         return
+    if not Span.has_extension("score"):
+        register_score()  # in a process that has unpickled the component, but made none
     user_data: Any = doc.user_data
     is_others = not _is_ours() and _can_be_set()
     for span, probability in scored:

@@ -11,6 +11,7 @@ import numpy
 import pytest
 import spacy
 from spacy.tokens import Doc
+from spacy.tokens.underscore import Underscore
 
 from .helpers import (
     MIXED,
@@ -119,6 +120,17 @@ def test_a_memory_zone_takes_its_strings_with_it(cnn_folder):
 
 def test_a_pickled_pipeline_gives_the_same_answers(cnn_nlp):
     assert answers(pickle.loads(pickle.dumps(cnn_nlp)).pipe(MIXED)) == answers(cnn_nlp.pipe(MIXED))
+
+
+def test_a_component_unpickled_in_a_process_that_made_none_gives_scores(cnn_nlp, monkeypatch):
+    doc = cnn_nlp(TEXTS[0])
+    expected = [ent._.score for ent in doc.ents]
+    component = pickle.dumps(cnn_nlp.get_pipe("hgn_ner"))
+    monkeypatch.delitem(Underscore.span_extensions, "score")
+    unpickled = pickle.loads(component)
+    again = unpickled(Doc(unpickled.vocab, words=[token.text for token in doc]))
+    assert expected
+    assert [ent._.score for ent in again.ents] == pytest.approx(expected, abs=1e-5)
 
 
 PROCESSES = """
