@@ -69,18 +69,17 @@ def main() -> None:
     settings = arguments()
     check_hero(HERO)
     torch.set_num_threads(settings.threads)  # for the results file
+    parts = read_parts(settings.corpus, settings.sentences)
+    epochs = read_recipe("frozen", len(parts["train"])).epochs
     candidates = {
-        "spacy_hgn, frozen": Candidate("frozen_hgn", read_recipe("frozen").epochs),
-        "spacy_hgn, frozen, three heads": Candidate(
-            "frozen_committee", read_recipe("frozen").epochs
-        ),
+        "spacy_hgn, frozen": Candidate("frozen_hgn", epochs),
+        "spacy_hgn, frozen, three heads": Candidate("frozen_committee", epochs),
         "flair, frozen": Candidate("frozen_flair", settings.flair_epochs, "flair_tagger"),
         "flair, frozen, Hero without dropout": Candidate(
             "frozen_flair_eval", settings.flair_epochs, "flair_tagger"
         ),
-        "spaCy ner, frozen transformer": Candidate("frozen_spacy", settings.spacy_epochs),
+        "spaCy ner, frozen transformer": Candidate("frozen_spacy", settings.spacy_epochs or epochs),
     }
-    parts = read_parts(settings.corpus, settings.sentences)
     results: dict[str, Any] = {
         "hero": HERO.name,
         "corpus": settings.corpus,
@@ -113,7 +112,7 @@ def arguments() -> Namespace:
     parser = ArgumentParser(description="Compare heads over a frozen Hero.", parents=[HERO_OPTION])
     parser.add_argument("--corpus", choices=sorted(CORPORA), default="wnut17")
     parser.add_argument("--flair-epochs", type=int, default=30)
-    parser.add_argument("--spacy-epochs", type=int, default=read_recipe("frozen").epochs)
+    parser.add_argument("--spacy-epochs", type=int, help="if not said, those of the recipe")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(

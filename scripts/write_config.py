@@ -92,9 +92,11 @@ def main() -> None:
             )
     check_names({"lang": "en", "version": "0.1.0", **given})
     train = PROJECT / "corpus" / given["name"] / "train.spacy"
-    planned = plan(given, count_annotated(train)) if train.exists() else given
+    sentences = count_annotated(train) if train.exists() else 0
+    planned = plan(given, sentences) if sentences else given
+    overrides = make_overrides(planned, sentences)
     config = Config().from_disk(
-        PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=make_overrides(planned)
+        PROJECT / "configs" / "hgn.cfg", interpolate=False, overrides=overrides
     )
     if foreign := describe_foreign_hero(config["vars"]["hero"], config["nlp"]["lang"]):
         msg.warn(f"{foreign} In the project: --vars.hero {MULTILINGUAL}")
@@ -124,7 +126,7 @@ def plan(given: dict[str, Any], sentences: int) -> dict[str, Any]:
 
     A small corpus gets more than the recipe's epochs, and ends early when they don't help.
     """
-    recipe = read_recipe(given.get("recipe", DEFAULT))
+    recipe = read_recipe(given.get("recipe", DEFAULT), sentences)
     steps = given.get("steps", recipe.count_steps(sentences))
     # A head over a frozen Hero learns so fast that to evaluate it costs as much as to train it.
     evaluations = 20 if recipe.trains_hero else recipe.epochs
@@ -162,12 +164,12 @@ def check_names(given: dict[str, Any]) -> None:
         sys.exit(f"--vars.lang: {error}")
 
 
-def make_overrides(given: dict[str, Any]) -> dict[str, Any]:
-    """What the recipe, and vars in the place of some of its settings, change in configs/hgn.cfg;
-    exit where they contradict each other."""
+def make_overrides(given: dict[str, Any], sentences: int = 0) -> dict[str, Any]:
+    """What the recipe for a corpus of so many sentences, and vars in the place of some of its
+    settings, change in configs/hgn.cfg; exit where they contradict each other."""
     chosen = {place: given[name] for name, (_, place) in TRAINING.items() if name in given}
     try:
-        return read_recipe(given.get("recipe", DEFAULT)).with_settings(chosen)
+        return read_recipe(given.get("recipe", DEFAULT), sentences).with_settings(chosen)
     except RecipeError as error:
         sys.exit(f"--vars.recipe: {error}")
 

@@ -250,7 +250,7 @@ def plan(monkeypatch: pytest.MonkeyPatch):
         ("fast", 3394, 321, 50),
         ("paper", 3394, 2140, 107),
         ("frozen", 3394, 856, 107),
-        ("frozen", 12574, 1572, 196),
+        ("frozen", 12574, 1572, 393),
     ],
 )
 def test_the_recipes_epochs_are_steps_of_32_sentences(plan, recipe, sentences, steps, frequency):
@@ -270,6 +270,14 @@ def test_steps_that_are_given_go_before_those_of_the_sentences(plan, capsys):
     planned = plan(60, steps=2000, eval_frequency=30)
     assert planned == {"steps": 2000, "warmup": 200, "eval_frequency": 30}
     assert capsys.readouterr().out == ""
+
+
+def test_a_large_corpus_takes_a_higher_rate_over_a_frozen_hero(plan):
+    import write_config
+
+    few, many = (write_config.make_overrides({"recipe": "frozen"}, n) for n in (3394, 12574))
+    assert many == {**few, "vars.learn_rate": 2e-3}
+    assert write_config.make_overrides({"recipe": "frozen", "learn_rate": 1e-3}, 12574) == few
 
 
 def test_sentences_are_counted_in_the_corpus_but_those_without_annotation(plan, tmp_path):

@@ -130,7 +130,7 @@ def make_training_config(
     missing package.
     """
     lang = find_language(lang)
-    chosen = read_recipe(recipe or RECIPES[optimize])
+    chosen = read_recipe(recipe or RECIPES[optimize], sentences or 0)
     given = {
         "vars.recipe": chosen.name,
         "vars.hero": hero or recommend_hero(lang, optimize),
@@ -161,7 +161,7 @@ def _count_steps(recipe: Recipe, sentences: int) -> dict[str, int]:
     steps = recipe.count_steps(sentences)
     return {
         "training.max_steps": steps,
-        "training.eval_frequency": max(steps // recipe.count_epochs(sentences), 1),
+        "training.eval_frequency": max(steps // recipe.epochs, 1),
         "vars.warmup_steps": round(recipe.warmup * steps),
     }
 

@@ -83,13 +83,16 @@ def test_a_config_for_a_hero_that_learns_stays_as_it_is():
     assert config == before
 
 
-def test_large_corpora_take_fewer_epochs_over_a_frozen_hero():
-    recipe = read_recipe("frozen")
-    assert recipe.count_steps(3394) == 8 * 107
-    assert recipe.count_steps(4560) == 4 * 143
-    assert read_recipe("default").count_steps(12574) == 5 * 393
+def test_large_corpora_take_fewer_epochs_and_a_higher_rate_over_a_frozen_hero():
+    few, many = read_recipe("frozen", 3394), read_recipe("frozen", 4560)
+    assert few.count_steps(3394) == 8 * 107
+    assert many.count_steps(4560) == 4 * 143
+    assert few.settings["vars.learn_rate"] == read_recipe("frozen").settings["vars.learn_rate"]
+    assert many.settings == {**few.settings, "vars.learn_rate": 2e-3}
+    assert read_recipe("default", 12574) == read_recipe("default")
     config = make_training_config("en", "hero", recipe="frozen", sentences=4560)
     assert config["training"]["eval_frequency"] == 143
+    assert config["vars"]["learn_rate"] == 2e-3
 
 
 def test_a_small_corpus_is_gone_through_more_often():

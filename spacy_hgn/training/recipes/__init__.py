@@ -33,15 +33,13 @@ class Recipe:
     """A complete set of training settings.
 
     epochs: the number to train for. warmup: the share of all steps in which learning rates rise.
-    settings: of a config, in spaCy's dotted form. large: ``epochs`` for a corpus with more than
-    ``sentences``; None uses the same epochs.
+    settings: of a config, in spaCy's dotted form.
     """
 
     name: str
     epochs: int
     warmup: float
     settings: dict[str, Any]
-    large: Mapping[str, int] | None = None
 
     @property
     def batch(self) -> int:
@@ -53,15 +51,9 @@ class Recipe:
         """Whether the Hero is trained."""
         return self.name != FROZEN
 
-    def count_epochs(self, sentences: int) -> int:
-        """The epochs for a corpus. sentences: the number to train on."""
-        if self.large is not None and sentences > self.large["sentences"]:
-            return self.large["epochs"]
-        return self.epochs
-
     def count_steps(self, sentences: int) -> int:
         """The steps in all epochs, at least ``LEAST_STEPS``. sentences: the number to train on."""
-        return max(self.count_epochs(sentences) * ceil(sentences / self.batch), LEAST_STEPS)
+        return max(self.epochs * ceil(sentences / self.batch), LEAST_STEPS)
 
     def with_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The recipe's settings with overrides and additions.
@@ -81,16 +73,21 @@ def recipe_names() -> list[str]:
     return sorted((path.stem for path in FOLDER.glob("*.cfg")), key=lambda n: (n != DEFAULT, n))
 
 
-def read_recipe(name: str) -> Recipe:
-    """Read a recipe by name. Raises RecipeError if it doesn't exist."""
+def read_recipe(name: str, sentences: int = 0) -> Recipe:
+    """Read a recipe by name. Raises RecipeError if it doesn't exist.
+
+    sentences: the number to train on. Some recipes have other settings for many.
+    """
     if name not in recipe_names():
         raise RecipeError(
             f"Unknown recipe: expected one of {', '.join(recipe_names())}, got {name!r}."
         )
     config = Config().from_disk(FOLDER / f"{name}.cfg", interpolate=False)
     about = config.pop("recipe")
-    settings = dict_to_dot(config)
-    return Recipe(name, about["epochs"], about["warmup"], settings, about.get("large"))
+    if (large := about.get("large")) and sentences > large["sentences"]:
+        about["epochs"] = large["epochs"]
+        config["vars"]["learn_rate"] = large["learn_rate"]
+    return Recipe(name, about["epochs"], about["warmup"], dict_to_dot(config))
 
 
 def choose_recipe(name: str | None, is_frozen: bool) -> str | None:
