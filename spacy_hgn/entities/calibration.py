@@ -1,35 +1,63 @@
-"""Calibration of probabilities with a temperature."""
+"""Calibration of the entities' scores with a temperature."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy
 
-from .posteriors import temper
-
 COLDEST, HOTTEST = 0.05, 20.0
 """The range of temperatures to search."""
+
+PRECISION = 1e-3
+"""Where the search ends: the share by which two temperatures differ."""
+
+GOLDEN = (5**0.5 - 1) / 2
+
+LEAST = 1e-7
+"""The least probability: one entity that is wrong at a score of 1 doesn't outweigh all others."""
 
 FEWEST = 50
 """The minimum number of entities: with fewer, the calibration error is random."""
 
 
-def fit_temperature(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
-    """The temperature that maximizes the likelihood of the gold tags.
+Scores = Callable[[float], Sequence[float]]
+"""The scores of entities at a temperature."""
 
-    *Shapes:* (tokens, tags) and (tokens,). The negative log likelihood is convex in 1 /
-    temperature, so bisection of its slope finds the minimum. Raises ValueError without tags.
+
+def fit_temperature(scores_at: Scores, is_right: Sequence[bool]) -> float:
+    """The temperature with the smallest ``log_loss`` of the entities, by golden-section search.
+
+    The likelihood of the tags would be no guide: nearly all of them are outside of entities, and
+    those are the tags that a model is sure of with good reason.
+
+    is_right: of each entity.
     """
-    if len(tags) == 0:
-        raise ValueError("Expected gold tags to fit a temperature to, got none.")
-    logits = _logs(probabilities)
-    gold = logits[numpy.arange(len(tags)), tags].sum()
-    low, high = 1 / HOTTEST, 1 / COLDEST
-    while high - low > 1e-6 * high:
-        middle = (low + high) / 2
-        expected = (temper(probabilities, 1 / middle) * logits).sum()
-        low, high = (middle, high) if expected < gold else (low, middle)
-    return 2 / (low + high)
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(scores_at(exp(log_temperature)), is_right)
+
+    low, high = log(COLDEST), log(HOTTEST)
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > PRECISION:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - GOLDEN * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + GOLDEN * (high - low)
+            at_right = loss(right)
+    return exp((low + high) / 2)
+
+
+def log_loss(scores: Sequence[float], is_right: Sequence[bool]) -> float:
+    """The negative log likelihood of which entities are right, averaged over them."""
+    right = numpy.asarray(is_right, dtype=bool)
+    score = numpy.asarray(scores, dtype="float64")
+    found = numpy.where(right, score, 1 - score)
+    return -float(numpy.log(numpy.maximum(found, LEAST)).sum()) / max(len(found), 1)
 
 
 def reason_to_keep(temperature: float, scores: int, error: float, error_at_1: float) -> str | None:
@@ -47,11 +75,6 @@ def reason_to_keep(temperature: float, scores: int, error: float, error_at_1: fl
             f"{error_at_1:.4f} to {error:.4f}"
         )
     return None
-
-
-def _logs(probabilities: numpy.ndarray) -> numpy.ndarray:
-    tiny = numpy.finfo("float32").tiny
-    return numpy.log(numpy.maximum(probabilities, tiny, dtype="float64"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from spacy.training import Example
 from spacy.util import minibatch
 
 from ..tags.decoding import Entity, SpanConstraints, constraints_of, decode
-from ..tags.tag_set import MISSING, TagSet, gold_tags
+from ..tags.tag_set import TagSet, gold_tags
 from ..util.lists import ends_of
 from .calibration import (
     expected_calibration_error,
@@ -68,17 +68,15 @@ def score_docs(nlp: Language, name: str, corpus: Corpus) -> list[ScoredDocs]:
 
 
 def calibrate(component: Tagger, texts: Sequence[ScoredDocs]) -> str | None:
-    """Give the component the temperature under which the gold tags are most probable.
+    """Give the component the temperature at which its scores say best which entities are right.
 
     Where that would be worse than none, the temperature is 1, and the reason is returned.
     Raises ValueError where there are no gold entities.
     """
-    known = [(text.probabilities, text.tags, text.tags != MISSING) for text in texts]
-    tags = numpy.concatenate([tags[rows] for _, tags, rows in known] or [numpy.empty(0)])
-    if not (tags > 0).any():  # 0 is O
+    if not any((text.tags > 0).any() for text in texts):  # 0 is O, and MISSING is below
         raise ValueError("Expected gold entities to calibrate by, got none.")
-    probabilities = numpy.concatenate([p[rows] for p, _, rows in known])
-    temperature = fit_temperature(probabilities, tags)
+    _, is_right = scores_of(component, texts, 1.0)
+    temperature = fit_temperature(lambda t: scores_of(component, texts, t)[0], is_right)
     before, after = (reliability(*scores_of(component, texts, t)) for t in (1.0, temperature))
     reason = reason_to_keep(
         temperature,

@@ -1,6 +1,8 @@
 """Calibration: the temperature, the error, the diagram, and the command that shows them."""
 
 import json
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,15 +21,17 @@ from spacy_hgn.cli import hgn_cli
 from spacy_hgn.entities.calibration import (
     COLDEST,
     HOTTEST,
+    Scores,
     expected_calibration_error,
     fit_temperature,
+    log_loss,
     reason_to_keep,
     reliability,
 )
 from spacy_hgn.entities.calibration_callback import make_calibration
 from spacy_hgn.entities.posteriors import temper
 from spacy_hgn.entities.reliability_diagram import draw_reliability
-from spacy_hgn.entities.scored_docs import score_docs, scores_of
+from spacy_hgn.entities.scored_docs import calibrate, score_docs, scores_of
 
 
 def softmax(logits: numpy.ndarray) -> numpy.ndarray:
@@ -35,16 +39,17 @@ def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     return exp / exp.sum(axis=1, keepdims=True)
 
 
-def random_tags(temperature: float, tokens: int = 3000) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Probabilities that are too sharp by the temperature, and tags drawn from the true ones."""
+def random_scores(temperature: float, entities: int = 3000) -> tuple[Scores, numpy.ndarray]:
+    """Scores of entities that are too sharp by the temperature, and which are right, drawn from the
+    true ones."""
     random = numpy.random.default_rng(0)
-    logits = random.normal(scale=2, size=(tokens, 5))
-    tags = numpy.array([random.choice(5, p=row) for row in softmax(logits)])
-    return softmax(logits * temperature).astype("float32"), tags
+    logits = random.normal(scale=2, size=entities)
+    is_right = random.random(entities) < sigmoid(logits)
+    return lambda t: sigmoid(logits * temperature / t).tolist(), is_right
 
 
-def negative_log_likelihood(probabilities: numpy.ndarray, tags: numpy.ndarray) -> float:
-    return -float(numpy.log(probabilities[numpy.arange(len(tags)), tags]).mean())
+def sigmoid(logits: numpy.ndarray) -> numpy.ndarray:
+    return 1 / (1 + numpy.exp(-logits))
 
 
 # The temperature
@@ -59,22 +64,44 @@ def test_tempering_divides_the_logits(temperature):
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_put_in_is_found(temperature):
-    probabilities, tags = random_tags(temperature)
-    assert fit_temperature(probabilities, tags) == pytest.approx(temperature, rel=0.1)
+    assert fit_temperature(*random_scores(temperature)) == pytest.approx(temperature, rel=0.1)
 
 
-def test_no_other_temperature_makes_the_gold_more_probable():
-    probabilities, tags = random_tags(2.5)
-    best = fit_temperature(probabilities, tags)
-    least = negative_log_likelihood(temper(probabilities, best), tags)
-    assert least < negative_log_likelihood(probabilities, tags)
-    for other in numpy.geomspace(0.1, 15, 40):
-        assert least <= negative_log_likelihood(temper(probabilities, other), tags) + 1e-9
+def test_no_other_temperature_has_a_smaller_loss():
+    scores_at, is_right = random_scores(2.5)
+    least = log_loss(scores_at(fit_temperature(scores_at, is_right)), is_right)
+    for other in numpy.geomspace(COLDEST, HOTTEST, 60):
+        assert least <= log_loss(scores_at(other), is_right) + 1e-6
 
 
-def test_a_temperature_needs_gold():
-    with pytest.raises(ValueError, match="Expected gold tags"):
-        fit_temperature(numpy.empty((0, 5)), numpy.empty(0, dtype="int64"))
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(1e-6, 1 - 1e-6), st.booleans()), min_size=1, max_size=60))
+def test_the_loss_is_that_of_a_plain_sum(pairs):
+    expected = -sum(math.log(score if right else 1 - score) for score, right in pairs) / len(pairs)
+    assert log_loss(*zip(*pairs)) == pytest.approx(expected)
+
+
+def test_one_wrong_entity_at_a_score_of_1_has_a_finite_loss():
+    assert log_loss([1.0, 0.0], [False, True]) == pytest.approx(16.1, abs=0.1)
+
+
+def test_what_a_model_is_sure_of_outside_of_entities_changes_no_temperature(nlp, dev):
+    """The tags of most tokens are O with good reason; scores of entities can be too high still."""
+    component = nlp.get_pipe("hgn_ner")
+    calibrate(component, score_docs(nlp, "hgn_ner", Corpus(dev)))
+    expected = component.temperature
+
+    def with_others(nlp: Language) -> Iterator[Example]:
+        yield from Corpus(dev)(nlp)
+        for _ in range(200):
+            doc = nlp.make_doc("of of of of")
+            doc.set_ents([], default="outside")
+            yield Example(nlp.make_doc(doc.text), doc)
+
+    assert not nlp("of of of of").ents
+    calibrate(component, score_docs(nlp, "hgn_ner", with_others))
+    assert expected != 1
+    assert component.temperature == pytest.approx(expected, rel=0.01)
 
 
 # The error
@@ -129,8 +156,9 @@ def nlp(folder: Path) -> Language:
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts some of which the pipeline gets wrong."""
-    data = [*DATA, ("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
+    """Texts half of which the pipeline gets wrong, and is sure of."""
+    wrong = [("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
+    data = [*DATA, *wrong * 3]
     path = tmp_path_factory.mktemp("dev") / "dev.spacy"
     examples = make_examples(spacy.blank("xx"), data)
     DocBin(docs=[example.reference for example in examples] * 8).to_disk(path)
