@@ -100,7 +100,7 @@ def main() -> None:
                     of_seeds = results["peers"].setdefault(title, {})
                     of_seeds[f"seed {seed}"] = describe(answer, candidate, parts)
                 else:
-                    results["skipped"][title] = last_words(log)
+                    results["skipped"][f"{title}, seed {seed}"] = last_words(log)
                 if settings.sentences is None:
                     write_results(name, results)  # what there is so far
     if settings.sentences is not None:

@@ -272,12 +272,27 @@ def test_steps_that_are_given_go_before_those_of_the_sentences(plan, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_large_corpus_takes_a_higher_rate_over_a_frozen_hero(plan):
+@pytest.mark.parametrize(
+    ("sentences", "words", "rate"),
+    [(3394, [], 1e-3), (12574, [], 2e-3), (12574, ["--learn_rate=5e-4"], 5e-4)],
+)
+def test_a_large_corpus_takes_a_higher_rate_over_a_frozen_hero(
+    plan, tmp_path, monkeypatch, sentences, words, rate
+):
     import write_config
 
-    few, many = (write_config.make_overrides({"recipe": "frozen"}, n) for n in (3394, 12574))
-    assert many == {**few, "vars.learn_rate": 2e-3}
-    assert write_config.make_overrides({"recipe": "frozen", "learn_rate": 1e-3}, 12574) == few
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    train = tmp_path / "corpus" / "mine" / "train.spacy"
+    train.parent.mkdir(parents=True)
+    train.touch()
+    monkeypatch.setattr(write_config, "PROJECT", tmp_path)
+    monkeypatch.setattr(write_config, "count_annotated", lambda _: sentences)
+    given = ["--name=mine", "--source=mine", "--recipe=frozen", *words]
+    monkeypatch.setattr(sys, "argv", ["write_config.py", *given])
+    write_config.main()
+    config = load_config(tmp_path / "training" / "mine.cfg", interpolate=True)
+    assert config["training"]["optimizer"]["learn_rate"]["initial_rate"] == rate
 
 
 def test_sentences_are_counted_in_the_corpus_but_those_without_annotation(plan, tmp_path):

@@ -54,9 +54,9 @@ def calibrate_cli(
 ) -> None:
     """Calibrate a pipeline's scores with a temperature, and show the calibration error.
 
-    The temperature is the one at which the scores say best which entities in DEV are right: the
-    one with the smallest log loss. It is stored with the component in the pipeline at --output. It
-    changes scores but not entities, except for those that the setting threshold drops.
+    The temperature is the one with the smallest log loss: the scores then fit best which of the
+    predicted entities in DEV are right. It is stored with the component in the pipeline at
+    --output. It changes scores but not entities, except for those that the setting threshold drops.
 
     The temperature stays 1, which changes nothing, and a warning says why, if DEV has fewer than
     50 entities, if the best temperature is at the bound of the search, or if the error on DEV

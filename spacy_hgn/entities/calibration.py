@@ -9,35 +9,46 @@ import numpy
 COLDEST, HOTTEST = 0.05, 20.0
 """The range of temperatures to search."""
 
+TRIED = 13
+"""Temperatures from the coldest to the hottest, between which the best is searched for."""
+
 PRECISION = 1e-3
-"""Where the search ends: the share by which two temperatures differ."""
+"""The search ends when its bounds differ by this share."""
 
 GOLDEN = (5**0.5 - 1) / 2
+"""The part of an interval in golden-section search."""
 
 LEAST = 1e-7
-"""The least probability: one entity that is wrong at a score of 1 doesn't outweigh all others."""
+"""The least probability in ``log_loss``: one wrong entity with a score of 1 shouldn't decide."""
 
 FEWEST = 50
 """The minimum number of entities: with fewer, the calibration error is random."""
 
-
-Scores = Callable[[float], Sequence[float]]
+ScoresAt = Callable[[float], Sequence[float]]
 """The scores of entities at a temperature."""
 
 
-def fit_temperature(scores_at: Scores, is_right: Sequence[bool]) -> float:
-    """The temperature with the smallest ``log_loss`` of the entities, by golden-section search.
+def fit_temperature(scores_at: ScoresAt, is_right: Sequence[bool]) -> float:
+    """The temperature with the smallest ``log_loss`` of the entities.
 
-    The likelihood of the tags would be no guide: nearly all of them are outside of entities, and
-    those are the tags that a model is sure of with good reason.
+    It isn't the one that makes the gold tags most probable: nearly all tokens are outside of
+    entities, and there a model is rightly sure.
 
-    is_right: of each entity.
+    is_right: of each entity. If all are right, or none, the result is a bound of the range.
     """
 
     def loss(log_temperature: float) -> float:
         return log_loss(scores_at(exp(log_temperature)), is_right)
 
-    low, high = log(COLDEST), log(HOTTEST)
+    tried = numpy.linspace(log(COLDEST), log(HOTTEST), TRIED).tolist()
+    best = min(range(TRIED), key=[loss(each) for each in tried].__getitem__)
+    if best in (0, TRIED - 1):
+        return exp(tried[best])
+    return exp(_search(loss, tried[best - 1], tried[best + 1]))
+
+
+def _search(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one minimum has it, by golden-section search."""
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = loss(left), loss(right)
     while high - low > PRECISION:
@@ -49,7 +60,7 @@ def fit_temperature(scores_at: Scores, is_right: Sequence[bool]) -> float:
             low, left, at_left = left, right, at_right
             right = low + GOLDEN * (high - low)
             at_right = loss(right)
-    return exp((low + high) / 2)
+    return (low + high) / 2
 
 
 def log_loss(scores: Sequence[float], is_right: Sequence[bool]) -> float:

@@ -68,7 +68,7 @@ def score_docs(nlp: Language, name: str, corpus: Corpus) -> list[ScoredDocs]:
 
 
 def calibrate(component: Tagger, texts: Sequence[ScoredDocs]) -> str | None:
-    """Give the component the temperature at which its scores say best which entities are right.
+    """Give the component the temperature at which its scores fit the share of right entities best.
 
     Where that would be worse than none, the temperature is 1, and the reason is returned.
     Raises ValueError where there are no gold entities.

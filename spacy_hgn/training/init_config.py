@@ -123,8 +123,9 @@ def make_training_config(
 
     hero: on the hub or a folder; None is the one from ``recommend_hero``. gpu: let PyTorch manage
     the memory of a GPU. optimize: a key of ``OPTIMIZATIONS``. recipe: None is the one for
-    ``optimize``. sentences: the number to train on, to convert epochs into steps; None is 1,000
-    steps. windows, fusion, members: None is the recipe's value.
+    ``optimize``. sentences: the number to train on, to convert epochs into steps and to choose the
+    rate of ``frozen``; None is 1,000 steps, and the rate for a small corpus. windows, fusion,
+    members: None is the recipe's value.
     Raises ValueError for a language that spaCy doesn't have, for an unknown recipe or settings that
     contradict it, and for impossible settings. Raises ImportError for a language that needs a
     missing package.

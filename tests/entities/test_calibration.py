@@ -21,7 +21,7 @@ from spacy_hgn.cli import hgn_cli
 from spacy_hgn.entities.calibration import (
     COLDEST,
     HOTTEST,
-    Scores,
+    ScoresAt,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -39,12 +39,12 @@ def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     return exp / exp.sum(axis=1, keepdims=True)
 
 
-def random_scores(temperature: float, entities: int = 3000) -> tuple[Scores, numpy.ndarray]:
+def random_scores(temperature: float, entities: int = 3000) -> tuple[ScoresAt, list[bool]]:
     """Scores of entities that are too sharp by the temperature, and which are right, drawn from the
     true ones."""
     random = numpy.random.default_rng(0)
     logits = random.normal(scale=2, size=entities)
-    is_right = random.random(entities) < sigmoid(logits)
+    is_right = (random.random(entities) < sigmoid(logits)).tolist()
     return lambda t: sigmoid(logits * temperature / t).tolist(), is_right
 
 
@@ -79,6 +79,21 @@ def test_no_other_temperature_has_a_smaller_loss():
 def test_the_loss_is_that_of_a_plain_sum(pairs):
     expected = -sum(math.log(score if right else 1 - score) for score, right in pairs) / len(pairs)
     assert log_loss(*zip(*pairs)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("logits", [(2, 5), (6, 12), (10, 10), (35, 45)])
+@pytest.mark.parametrize(("right", "bound"), [(True, COLDEST), (False, HOTTEST)])
+def test_if_all_are_right_or_none_the_temperature_is_a_bound(logits, right, bound):
+    logit = numpy.linspace(*logits, 80)
+    found = fit_temperature(lambda t: sigmoid(logit / t).tolist(), [right] * 80)
+    assert found == pytest.approx(bound)
+
+
+def test_the_best_temperature_for_very_sure_scores_is_found():
+    """Cold, all wrong ones have the greatest loss that there is, so that colder seems better."""
+    logit, is_right = numpy.linspace(35, 45, 80), [i % 5 < 3 for i in range(80)]
+    best = fit_temperature(lambda t: sigmoid(logit / t).tolist(), is_right)
+    assert best == pytest.approx(HOTTEST)
 
 
 def test_one_wrong_entity_at_a_score_of_1_has_a_finite_loss():
@@ -156,7 +171,7 @@ def nlp(folder: Path) -> Language:
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts half of which the pipeline gets wrong, and is sure of."""
+    """Texts most of which the pipeline gets wrong, and is sure of."""
     wrong = [("Apple left Frankfurt.", [(11, 20, "GPE")]), ("Cook met Tim.", [])]
     data = [*DATA, *wrong * 3]
     path = tmp_path_factory.mktemp("dev") / "dev.spacy"

@@ -33,8 +33,7 @@ TEMPERATURE = 1e-2
 """How far a temperature may be from the one that the CPU finds, as a share: the loss is flat
 where it is lowest."""
 
-WRONG = [("It rains.", [(0, 2, "PERSON")]), ("Tim Cook runs Apple.", [])]
-CONTRADICTED = (DATA + WRONG * 4) * 8
+CONTRADICTED = (DATA + [("Tim Cook runs Apple.", [])] * 4) * 8
 """As many entities as calibrating takes, and errors enough for another temperature than 1."""
 
 MODELS = [

@@ -89,6 +89,8 @@ def test_large_corpora_take_fewer_epochs_and_a_higher_rate_over_a_frozen_hero():
     assert many.count_steps(4560) == 4 * 143
     assert few.settings["vars.learn_rate"] == read_recipe("frozen").settings["vars.learn_rate"]
     assert many.settings == {**few.settings, "vars.learn_rate": 2e-3}
+    assert read_recipe("frozen", 4500) == few
+    assert read_recipe("frozen", 4501) == many
     assert read_recipe("default", 12574) == read_recipe("default")
     config = make_training_config("en", "hero", recipe="frozen", sentences=4560)
     assert config["training"]["eval_frequency"] == 143

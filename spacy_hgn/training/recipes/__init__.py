@@ -76,7 +76,8 @@ def recipe_names() -> list[str]:
 def read_recipe(name: str, sentences: int = 0) -> Recipe:
     """Read a recipe by name. Raises RecipeError if it doesn't exist.
 
-    sentences: the number to train on. Some recipes have other settings for many.
+    sentences: the number to train on. ``frozen`` has other settings for many; 0 is unknown, with
+        the settings for few.
     """
     if name not in recipe_names():
         raise RecipeError(
