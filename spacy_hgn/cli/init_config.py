@@ -59,9 +59,9 @@ def init_config_cli(
 
     A recipe sets learning rates, epochs, windows and fusion. docs/training.md shows the cost and F1
     of each. --sentences converts the recipe's epochs into steps; without it, there are 1,000 steps.
-    With more than 4,500, "frozen" has fewer epochs and a higher learning rate.
-    Use a lower --vars.hero_learn_rate for a large Hero, such as 1e-5, and a higher one for a small
-    Hero, such as 1e-4. With --gpu, PyTorch manages the memory.
+    With more than 4,500 sentences, "frozen" has fewer epochs and a higher learning rate. Use a
+    lower --vars.hero_learn_rate for a large Hero, such as 1e-5, and a higher one for a small Hero,
+    such as 1e-4. With --gpu, PyTorch manages the memory.
 
     --frozen is the recipe "frozen": the Hero isn't trained and reads each text once. That takes
     minutes on a CPU. --members 3 trains three heads and predicts with their mean probability.

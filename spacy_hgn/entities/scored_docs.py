@@ -39,14 +39,15 @@ class Tagger(Protocol):
 class ScoredDocs:
     """The predictions of some texts, one behind the other.
 
-    is_right: of each entity; None where the gold annotation is missing.
+    is_right: of each entity; None where the gold annotation is missing. has_gold: whether the gold
+    has entities.
     """
 
     probabilities: numpy.ndarray
     constraints: SpanConstraints
-    tags: numpy.ndarray
     entities: list[Entity]
     is_right: list[bool | None]
+    has_gold: bool
 
 
 def score_docs(nlp: Language, name: str, corpus: Corpus) -> list[ScoredDocs]:
@@ -61,9 +62,10 @@ def score_docs(nlp: Language, name: str, corpus: Corpus) -> list[ScoredDocs]:
         probabilities = numpy.concatenate(component.predict(docs))
         constraints = constraints_of(*docs)
         entities = decode(probabilities, constraints, component.tag_set, component.decoder)
-        tags = numpy.concatenate([gold_tags(example, component.tag_set) for example in examples])
         right = list(_are_right(examples, entities, component.tag_set.labels))
-        found.append(ScoredDocs(probabilities, constraints, tags, entities, right))
+        # 0 is O, and MISSING is below.
+        has_gold = any((gold_tags(example, component.tag_set) > 0).any() for example in examples)
+        found.append(ScoredDocs(probabilities, constraints, entities, right, has_gold))
     return found
 
 
@@ -73,16 +75,19 @@ def calibrate(component: Tagger, texts: Sequence[ScoredDocs]) -> str | None:
     Where that would be worse than none, the temperature is 1, and the reason is returned.
     Raises ValueError where there are no gold entities.
     """
-    if not any((text.tags > 0).any() for text in texts):  # 0 is O, and MISSING is below
+    if not any(text.has_gold for text in texts):
         raise ValueError("Expected gold entities to calibrate by, got none.")
-    _, is_right = scores_of(component, texts, 1.0)
-    temperature = fit_temperature(lambda t: scores_of(component, texts, t)[0], is_right)
-    before, after = (reliability(*scores_of(component, texts, t)) for t in (1.0, temperature))
+
+    def scores_at(temperature: float) -> list[float]:
+        return scores_of(component, texts, temperature)[0]
+
+    at_1, is_right = scores_of(component, texts, 1.0)
+    temperature = fit_temperature(scores_at, is_right)
     reason = reason_to_keep(
         temperature,
-        sum(each.count for each in before),
-        expected_calibration_error(after),
-        expected_calibration_error(before),
+        len(at_1),
+        expected_calibration_error(reliability(scores_at(temperature), is_right)),
+        expected_calibration_error(reliability(at_1, is_right)),
     )
     component.temperature = temperature if reason is None else 1.0
     return reason
